@@ -83,7 +83,7 @@ def make_page(
         content = _forecast([*table.words, *(QUICK_OPTIONS if quick else ()), "--quiet"])
         page = (scratch / f"{table.name}.html").read_text(encoding="utf-8")
     write_text(folder / f"{table.name}.html", page)
-    write_text(folder / f"{table.name}.svg", draw_thumbnail(content, LEVEL))
+    write_text(folder / f"{table.name}.svg", draw_thumbnail(content, table.title, LEVEL))
     head = frame.head(3).to_csv(index=False).splitlines()
     return {"sha256": hash_file(source), "head": head, **describe_content(content)}
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[2]
+MIN_EMISSIONS = 5
+"""Tonnes of CO2 per head in the last year, above which a country is in the gallery."""
 INSTALL = 'pip install -c constraints.txt ".[gallery-data]"'
 
 
@@ -63,12 +65,14 @@ def read_equipment(path: Path) -> pd.DataFrame:
 
 
 def read_emissions(path: Path) -> pd.DataFrame:
-    """Return yearly emissions of the countries whose series is complete, as a long table."""
+    """Return yearly emissions, in a long table, of countries with all years and large emissions."""
     table = pd.read_csv(path)
     table["year"] = table["year"].astype(int)
-    years = table.groupby("country")["year"].transform("size")
-    complete = table.loc[years == years.max()]
-    return complete.filter(["country", "year", "emissions"])
+    groups = table.groupby("country")
+    years = groups["year"].transform("size")
+    last = groups["emissions"].transform("last")
+    chosen = table.loc[(years == years.max()) & (last > MIN_EMISSIONS)]
+    return chosen.filter(["country", "year", "emissions"])
 
 
 def read_commits(path: Path) -> pd.DataFrame:

@@ -94,8 +94,8 @@ TABLES = (
         "year",
         "US Energy Information Administration: net generation by source, as a long table",
         WORK_OF_THE_US,
-        "Seventeen rows give a single test. The interval missed all three years of the fossil "
-        "fuels, whose fall had only begun: do not trust the figures of one test.",
+        "Seventeen rows give a single test, too few for a verdict. In it the fossil fuels fell by "
+        "almost a fifth, and the interval missed all three years.",
     ),
     GalleryTable(
         "co2",
@@ -187,7 +187,7 @@ TABLES = (
         5,
         "year",
         "Bokeh's sample of CO2 emissions, in tonnes per head: countries with all years from 1950 "
-        "to 2012, as a long table",
+        "to 2012 and more than 5 tonnes in the last one, as a long table",
         "Public domain (`licenses/datasets.json` of `bokeh_sampledata`).",
         "The mean over countries hides failures: repeating the last value is better in 21 of 54 "
         "countries, and the intervals of India hold a fifth of the values.",

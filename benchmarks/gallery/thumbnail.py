@@ -4,24 +4,29 @@ import numpy as np
 
 from revin_forecast.reports.forecast.content import ReportContent
 
-WIDTH, HEIGHT, MARGIN = 320, 120, 6
+WIDTH, HEIGHT, MARGIN = 320, 140, 6
+TOP = 30
+"""Height of the title."""
+SHOWN_WIDTH = 228
+"""Width on the page, in pixels: three pictures to a line."""
 HISTORY_HORIZONS = 5
 """Past steps shown, in horizons."""
 MIN_HISTORY = 40
 STYLE = (
+    ".t{fill:#222;font:600 17px sans-serif}"
     ".h{stroke:#444}.f{stroke:#0072b2}.b{fill:#0072b2;fill-opacity:.25}"
-    "@media(prefers-color-scheme:dark){.h{stroke:#ccc}.f{stroke:#6cc0f0}.b{fill:#6cc0f0}}"
+    "@media(prefers-color-scheme:dark){.t{fill:#eee}.h{stroke:#ccc}.f{stroke:#6cc0f0}.b{fill:#6cc0f0}}"
 )
 
 
-def draw_thumbnail(content: ReportContent, level: int) -> str:
+def draw_thumbnail(content: ReportContent, title: str, level: int) -> str:
     """Return a picture of the last rows of the first series, its forecast and its interval."""
     name = content.series.targets[0]
     past, forecast, lower, upper = read_first_series(content, name, level)
     values = np.concatenate([past, lower, upper])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     scale_x = (WIDTH - 2 * MARGIN) / max(1, len(past) + len(forecast) - 1)
-    scale_y = (HEIGHT - 2 * MARGIN) / ((high - low) or 1)
+    scale_y = (HEIGHT - TOP - MARGIN) / ((high - low) or 1)
 
     def locate(start: int, line: np.ndarray) -> list[str]:
         """Return the coordinates of the observed values of a line."""
@@ -33,12 +38,14 @@ def draw_thumbnail(content: ReportContent, level: int) -> str:
     band = locate(end, upper) + locate(end, lower)[::-1]
     joined = locate(end - 1, np.concatenate([past[-1:], forecast]))
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
-        f'height="{HEIGHT}" role="img"><title>{len(past)} past steps and the forecast of the next '
-        f"{len(forecast)}, with its {level} % interval</title><style>{STYLE}</style>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'width="{SHOWN_WIDTH}" height="{SHOWN_WIDTH * HEIGHT // WIDTH}" role="img">'
+        f"<title>{title}: {len(past)} past steps and the forecast of the next {len(forecast)}, "
+        f"with its {level} % interval</title><style>{STYLE}</style>"
+        f'<text class="t" x="{MARGIN}" y="18">{title}</text>'
         f'<polygon class="b" points="{" ".join(band)}"/>'
-        f'<polyline class="h" fill="none" stroke-width="1.3" points="{" ".join(locate(0, past))}"/>'
-        f'<polyline class="f" fill="none" stroke-width="2" points="{" ".join(joined)}"/></svg>\n'
+        f'<polyline class="h" fill="none" stroke-width="1.5" points="{" ".join(locate(0, past))}"/>'
+        f'<polyline class="f" fill="none" stroke-width="2.5" points="{" ".join(joined)}"/></svg>\n'
     )
 
 

@@ -67,13 +67,13 @@ def test_a_missing_package_is_named():
 @pytest.mark.parametrize(
     ("ratio", "coverage", "worse", "verdict"),
     [
-        (0.5, 80, 0, "error 50 % lower than the last value; intervals hold"),
+        (0.5, 80, 0, "50 % less error; intervals hold"),
         (0.99, 72, 0, "no better than the last value; intervals a little narrow"),
         (
             1.2,
             95,
             2,
-            "error 20 % higher than the last value, worse in 2 of 3 series; intervals too wide",
+            "20 % more error, worse in 2 of 3 series; intervals too wide",
         ),
     ],
 )
