@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from revin_forecast import Forecaster, Linear, Ridge, TrainingSettings, memory_map_table
 from revin_forecast.cli.main import main
@@ -150,3 +151,17 @@ def test_a_memory_map_keeps_to_the_range_of_all_its_rows(tmp_path):
         assert forecaster.fitted.value_range.is_whole.tolist() == [True]
         minimum[name] = forecaster.fitted.value_range.minimum.tolist()
     assert minimum == {"counts": [0], "balances": [-np.inf]}
+
+
+def test_a_limit_missed_by_rounding_covers_a_zero(monkeypatch):
+    """The backtest counted dry days as not covered by intervals that began 5e-8 above 0."""
+    amounts = make_counts()
+    amounts["sold"] *= 1.1
+    fitted = fit_ridge(amounts).fitted
+    zero = torch.from_numpy(fitted.standardizer.transform(np.zeros((9, 1)))).double()
+    above = torch.nextafter(zero.float(), torch.tensor(torch.inf)).double()
+    assert (above > zero).all()
+    raw = above.reshape(1, 9, 1, 1)
+    monkeypatch.setattr(type(fitted), "compute_raw_quantiles", lambda *arguments: raw)
+    past, points = torch.zeros(1, 14, 1), torch.zeros(1, 9, 1)
+    assert fitted.quantiles(past, [0.1], points=points).squeeze().equal(zero.squeeze())
