@@ -14,6 +14,7 @@ from revin_forecast.utils.parallel.engine import (
     WorkerLostError,
     WorkerOverdueError,
 )
+from revin_forecast.utils.parallel.pool_slot import PoolSlot
 from revin_forecast.utils.parallel.pool_task import (
     OnPoolReport,
     PoolStoppedError,
@@ -66,7 +67,7 @@ class ProcessPool:
         self._queue: deque[PoolTask] = deque()
         self._stopped = Event()
         self._description: list[Any] = []
-        self.slots = [_Slot() for _ in range(size)]
+        self.slots = [PoolSlot() for _ in range(size)]
         self._threads = [Thread(target=self._watch, daemon=True)]
         self._threads += [
             Thread(target=self._keep_process, args=(slot,), daemon=True) for slot in self.slots
@@ -80,6 +81,16 @@ class ProcessPool:
     def has_ready_process(self) -> bool:
         """Whether at least one process is prepared, idle or not."""
         return any(slot.is_ready for slot in self.slots)
+
+    @property
+    def ready_count(self) -> int:
+        """Number of processes that are prepared, idle or not."""
+        return sum(slot.has_ready_process for slot in self.slots)
+
+    @property
+    def waiting_count(self) -> int:
+        """Number of tasks that wait for a process."""
+        return len(self._queue)
 
     def wait_until_ready(self) -> Any:
         """Wait until a process is prepared; return its description.
@@ -161,7 +172,7 @@ class ProcessPool:
             with self._changed:
                 self._changed.notify_all()
 
-    def _keep_process(self, slot: "_Slot") -> None:
+    def _keep_process(self, slot: PoolSlot) -> None:
         """Keep one process running and give it tasks until the pool is stopped."""
         while not self._stopped.is_set():
             try:
@@ -179,11 +190,12 @@ class ProcessPool:
             except WorkerLostError as error:
                 slot.is_ready = False
                 if not self._stopped.is_set():
+                    slot.loss_count += 1
                     self._on_loss(f"{error}; starting another one")
         if slot.process is not None:
             slot.process.end()
 
-    def _load_process(self, slot: "_Slot") -> None:
+    def _load_process(self, slot: PoolSlot) -> None:
         """Start a process and wait until it is prepared."""
         kind, value = self._start_process(slot)
         slot.load_deadline = math.inf
@@ -196,7 +208,7 @@ class ProcessPool:
             slot.is_ready, slot.failure, slot.failure_count = True, None, 0
             self._changed.notify_all()
 
-    def _start_process(self, slot: "_Slot") -> tuple[bytes, Any]:
+    def _start_process(self, slot: PoolSlot) -> tuple[bytes, Any]:
         """Start a process and return its first message; try again if it is killed meanwhile."""
         attempt = 0
         while True:
@@ -216,7 +228,7 @@ class ProcessPool:
                 if attempt == MAX_LOADS or not process.was_killed or self._stopped.is_set():
                     raise
 
-    def _set_failure(self, slot: "_Slot", error: Exception) -> None:
+    def _set_failure(self, slot: PoolSlot, error: Exception) -> None:
         if self._description and not self._stopped.is_set():
             self._on_loss(f"{WorkerProcess.name} can't be started: {error}")
         with self._changed:
@@ -225,7 +237,7 @@ class ProcessPool:
                 self._fail_queue(PoolUnusableError.because(self._failure))
             self._changed.notify_all()
 
-    def _next_task(self, slot: "_Slot") -> PoolTask | None:
+    def _next_task(self, slot: PoolSlot) -> PoolTask | None:
         """Wait for a task; return None once the pool is stopped.
 
         Raises:
@@ -248,7 +260,7 @@ class ProcessPool:
                     slot.task = task
                     return task
 
-    def _run_task(self, slot: "_Slot", task: PoolTask) -> None:
+    def _run_task(self, slot: PoolSlot, task: PoolTask) -> None:
         """Give a task to the process and set its outcome.
 
         Raises:
@@ -285,15 +297,3 @@ class ProcessPool:
         (task.set_result if message[0] == DONE else task.set_exception)(message[1])
         if isinstance(message[1], SpoiledWorkerError):
             raise WorkerLostError(f"{process.name} is replaced: {message[1]}")
-
-
-class _Slot:
-    """The place of one process, which others take in turn."""
-
-    def __init__(self):
-        self.process: WorkerProcess | None = None
-        self.task: PoolTask | None = None
-        self.is_ready = False
-        self.load_deadline = math.inf
-        self.failure: BaseException | None = None
-        self.failure_count = 0
