@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,18 @@ from starlette.exceptions import HTTPException
 
 from revin_forecast import __version__
 from revin_forecast.serving.api import ServiceApi, select_api
-from revin_forecast.serving.errors import ServingError
-from revin_forecast.serving.messages import WorkerResponse
-from revin_forecast.serving.pool import RequestLimits, WorkerPool
+from revin_forecast.serving.chart_script import send_chart_script
+from revin_forecast.serving.errors import RETRY_AFTER, ServingError
+from revin_forecast.serving.health import describe_health
+from revin_forecast.serving.messages import Form, WorkerResponse
+from revin_forecast.serving.metrics import CONTENT_TYPE, MetricsMiddleware, ServiceMetrics
+from revin_forecast.serving.pool import WorkerPool
 from revin_forecast.serving.read_request import forecast_over_http
 from revin_forecast.serving.schemas import (
     ERROR_RESPONSES,
     NOTES_HEADER,
     ChartResponse,
+    HealthResponse,
     RequestParameters,
 )
 from revin_forecast.serving.security import (
@@ -31,6 +35,7 @@ from revin_forecast.serving.security import (
 from revin_forecast.utils.templates import build_environment
 
 PAGE_FOLDER = Path(__file__).parent
+CHART_FORMS: tuple[Form, ...] = ("csv", "rows", "figures")
 REPORT_FOLDER = PAGE_FOLDER.parent / "reports" / "forecast"
 
 
@@ -69,8 +74,11 @@ def create_app(
     app.add_exception_handler(ServingError, partial(_answer_serving_error, pool.limits.seconds))
     app.add_exception_handler(Exception, _answer_server_error)
     _add_page_routes(app, api)
-    _add_info_routes(app, model, pool.limits, token_checks)
-    _add_forecast_routes(app, api, pool, [Depends(refuse_other_sites), *token_checks])
+    metrics = ServiceMetrics(pool, model)
+    app.add_middleware(MetricsMiddleware, metrics=metrics)  # the last one added is the outermost
+    _add_info_routes(app, model, pool, metrics, token_checks)
+    forecast_checks = [Depends(refuse_other_sites), *token_checks]
+    _add_forecast_routes(app, api, pool, metrics, forecast_checks)
     return app
 
 
@@ -89,18 +97,38 @@ def render_docs_page(document: Mapping[str, Any], examples: str) -> str:
 def _add_info_routes(
     app: FastAPI,
     model: Mapping[str, Any],
-    limits: RequestLimits,
+    pool: WorkerPool,
+    metrics: ServiceMetrics,
     dependencies: Sequence[params.Depends],
 ) -> None:
     """Add the routes that need no worker."""
 
     @app.get(
         "/health",
-        summary="Check that the service is running",
-        response_description="The service is running.",
+        summary="Check that the service can answer requests",
+        description="The status is ok, degraded while some workers are being started, or down "
+        "while all are.",
+        response_description="At least one worker can answer requests.",
+        responses={503: {"model": HealthResponse, "description": "No worker is ready."}},
     )
-    async def health() -> dict[str, str]:
-        return {"status": "ok", "version": __version__}
+    async def health(response: Response) -> HealthResponse:
+        report = describe_health(pool)
+        if report.status == "down":
+            # A load balancer sends no requests here until a worker has loaded the model.
+            response.status_code = 503
+            response.headers.update(RETRY_AFTER)
+        return report
+
+    @app.get(
+        "/metrics",
+        summary="Report metrics for Prometheus",
+        response_class=PlainTextResponse,
+        response_description="The metrics in the text format of Prometheus.",
+        responses={code: ERROR_RESPONSES[code] for code in (400, 401)},
+        dependencies=dependencies,
+    )
+    async def report_metrics() -> Response:
+        return Response(metrics.to_text(), headers={"Content-Type": CONTENT_TYPE})
 
     @app.get(
         "/model",
@@ -110,11 +138,15 @@ def _add_info_routes(
         dependencies=dependencies,
     )
     async def describe() -> dict[str, Any]:
-        return {**model, "limits": vars(limits)}
+        return {**model, "limits": vars(pool.limits)}
 
 
 def _add_forecast_routes(
-    app: FastAPI, api: ServiceApi, pool: WorkerPool, dependencies: Sequence[params.Depends]
+    app: FastAPI,
+    api: ServiceApi,
+    pool: WorkerPool,
+    metrics: ServiceMetrics,
+    dependencies: Sequence[params.Depends],
 ) -> None:
     """Add the routes that workers handle."""
     read_parameters, request_body = Depends(api.read_parameters), dict(api.request_body)
@@ -135,8 +167,11 @@ def _add_forecast_routes(
     async def forecast(
         request: Request, parameters: RequestParameters = read_parameters
     ) -> Response:
-        response = await forecast_over_http(pool, api, request, parameters, with_charts=False)
-        if "text/csv" in request.headers.get("accept", ""):
+        wants_csv = "text/csv" in request.headers.get("accept", "")
+        forms: tuple[Form, ...] = ("csv",) if wants_csv else ("rows",)
+        response = await forecast_over_http(pool, api, request, parameters, forms)
+        metrics.rows.inc(response.row_count)
+        if wants_csv:
             headers = {NOTES_HEADER: json.dumps(response.notes)} if response.notes else None
             return PlainTextResponse(response.csv, media_type="text/csv", headers=headers)
         fields = {"columns": response.columns, "forecast": response.rows, "notes": response.notes}
@@ -153,7 +188,8 @@ def _add_forecast_routes(
         openapi_extra=request_body,
     )
     async def chart(request: Request, parameters: RequestParameters = read_parameters) -> Response:
-        response = await forecast_over_http(pool, api, request, parameters, with_charts=True)
+        response = await forecast_over_http(pool, api, request, parameters, CHART_FORMS)
+        metrics.rows.inc(response.row_count)
         return Response(_encode_chart_response(response), media_type="application/json")
 
 
@@ -188,11 +224,7 @@ def _add_page_routes(app: FastAPI, api: ServiceApi) -> None:
     for path, (file, media_type) in files.items():
         app.add_api_route(path, _make_file_handler(file, media_type), include_in_schema=False)
 
-    @app.get("/plotly.js", include_in_schema=False)
-    async def plotly() -> Response:
-        # Several megabytes that change only with plotly: the one file that browsers may cache.
-        headers = {"Cache-Control": "public, max-age=86400"}
-        return Response(_load_plotly_script(), media_type="text/javascript", headers=headers)
+    app.add_api_route("/plotly.js", send_chart_script, include_in_schema=False)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
@@ -207,13 +239,6 @@ def _make_file_handler(file: Path, media_type: str) -> Any:
         return Response(content, media_type=media_type)
 
     return send_file
-
-
-@cache
-def _load_plotly_script() -> bytes:
-    from plotly.offline import get_plotlyjs  # slow to import: only once the page is opened
-
-    return get_plotlyjs().encode()
 
 
 async def _answer_validation_error(_: Request, error: Exception) -> JSONResponse:

@@ -4,7 +4,10 @@ This module imports neither FastAPI nor pydantic, so that a worker process start
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Form = Literal["csv", "rows", "figures"]
+"""A form of the forecast in a response."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class WorkerRequest:
     """Steps to forecast from the query string, for the pretrained model."""
     season: int | None = None
     """Steps of a season from the query string, for the pretrained model; None: found."""
+    forms: tuple[Form, ...] = ("csv", "rows")
+    """Forms of the forecast that the response needs; each of them takes time."""
 
 
 @dataclass(frozen=True)
@@ -45,3 +50,5 @@ class WorkerResponse:
     """Number of series forecast, those without a chart included."""
     season: int | None = None
     """Steps of the season that the pretrained model used; 1: none."""
+    row_count: int = 0
+    """Rows of the request's table."""

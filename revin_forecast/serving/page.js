@@ -36,6 +36,12 @@
     return element;
   };
 
+  const makeHeader = (name, isNumeric) => {
+    const cell = makeElement("th", name, isNumeric ? "number" : "");
+    cell.scope = "col";
+    return cell;
+  };
+
   // Choices of intervals: the two usual ones at once, each one alone, none.
   const offerLevels = (levels) => {
     const both = [80, 95].every((level) => levels.includes(level)) ? [[80, 95]] : [];
@@ -47,6 +53,7 @@
   };
 
   const describeSavedModel = () => {
+    describeQuality();
     const { series, inputs, future, columns } = model;
     at("about").textContent =
       `${model.horizon} steps of ${series.length} series (${listNames(series)}), step ${model.step ?? "unknown"}, ` +
@@ -56,6 +63,32 @@
       `Columns that the model was fitted on: ${listNames(names)}; at least the last ${model.lookback} rows, ` +
       `at most ${model.limits.mebibytes} MiB.` +
       (future.length ? ` It also needs ${listNames(future)} for the steps ahead, which only the API takes.` : "");
+  };
+
+  const percent = (share) => `${Math.floor(100 * share)} %`; // rounded down: never better than it is
+
+  // The tests of the model against the naive forecast, the worst series included, and its last row.
+  const describeQuality = () => {
+    const { quality, fitted_on: fittedOn, series } = model;
+    const parts = [];
+    if (quality) {
+      const naive = quality.naive_season > 1
+        ? `repeating the last ${quality.naive_season} steps` : "repeating the last value";
+      const [of, one] = series.length > 1 ? [" of each series", "; the worst series is "] : ["", ""];
+      parts.push(
+        `In ${quality.tests} tests${of} the model was at least as good as ${naive} in ` +
+        `${percent(quality.as_good_share)}${one && `${one}${quality.worst_series} (${percent(quality.worst_share)})`}.`,
+      );
+      if (quality.series_behind) parts.push(`${quality.series_behind} of ${series.length} series are mostly better without it.`);
+      if (quality.mase !== null && quality.naive_mase !== null) {
+        parts.push(`Its error (MASE) was ${quality.mase.toFixed(2)}, that of the naive forecast ${quality.naive_mase.toFixed(2)}.`);
+      }
+    } else parts.push("The model was not tested against the naive forecast.");
+    if (fittedOn?.last) {
+      parts.push(`It was fitted on ${fittedOn.rows} rows up to ${fittedOn.last.replace(/ 00:00:00$/, "")}.`);
+    }
+    at("quality").textContent = parts.join(" ");
+    at("quality").hidden = false;
   };
 
   const describePretrained = () => {
@@ -98,12 +131,12 @@
     const numeric = (value) => typeof value === "number";
     const text = (value) => (numeric(value) ? Number(value.toPrecision(6)).toString() : String(value ?? ""));
     const head = document.createElement("thead");
-    head.append(row(names.map((name) => makeElement("th", name, numeric(forecast[0]?.[name]) ? "number" : ""))));
+    head.append(row(names.map((name) => makeHeader(name, numeric(forecast[0]?.[name])))));
     const body = document.createElement("tbody");
     for (const record of rows) {
       body.append(row(names.map((name) => makeElement("td", text(record[name]), numeric(record[name]) ? "number" : ""))));
     }
-    at("numbers").replaceChildren(head, body);
+    at("numbers").replaceChildren(makeElement("caption", at("heading").textContent), head, body);
     const parts = [
       ...(rows.length < forecast.length ? [`${rows.length} of ${forecast.length} rows`] : []),
       ...(names.length < columns.length ? [`${names.length} of ${columns.length} columns`] : []),

@@ -27,7 +27,7 @@ from revin_forecast.utils.parallel.engine import WorkerLostError, WorkerOverdueE
 from revin_forecast.utils.parallel.pool import ProcessPool
 from revin_forecast.utils.parallel.pool_task import PoolStoppedError, PoolTask, PoolUnusableError
 
-WAIT_SECONDS = 5.0
+WAIT_SECONDS = 20.0
 """Time that a request waits for a worker before it is refused."""
 GRACE_SECONDS = 5.0
 """Time that requests in progress still have when the service shuts down."""
@@ -77,6 +77,22 @@ def describe_model(workers: ProcessPool) -> dict[str, Any]:
         raise InputError(f"{error} before it had loaded the model; see above") from None
 
 
+@dataclass(frozen=True)
+class WorkerCounts:
+    """Numbers of workers and of requests at one moment."""
+
+    total: int
+    """Worker processes of the service."""
+    ready: int
+    """Those that have loaded the model; the others are being started."""
+    lost: int
+    """Processes that have ended or were stopped since the start, and were replaced."""
+    admitted: int
+    """Requests in work or waiting."""
+    waiting: int
+    """Requests that wait for a worker."""
+
+
 class WorkerPool:
     """Admits requests and hands them to idle workers.
 
@@ -88,6 +104,17 @@ class WorkerPool:
     def __init__(self, workers: ProcessPool, limits: RequestLimits):
         self.workers, self.limits = workers, limits
         self._admitted_count = self._held_bytes = 0
+
+    def count_workers(self) -> WorkerCounts:
+        """Return the numbers of workers and of requests now."""
+        workers = self.workers
+        return WorkerCounts(
+            total=len(workers.slots),
+            ready=workers.ready_count,
+            lost=sum(slot.loss_count for slot in workers.slots),
+            admitted=self._admitted_count,
+            waiting=workers.waiting_count,
+        )
 
     @contextmanager
     def admit(self, size: int) -> Iterator[None]:
@@ -112,7 +139,7 @@ class WorkerPool:
             self._admitted_count -= 1
             self._held_bytes -= size
 
-    async def handle(self, request: WorkerRequest, with_charts: bool = False) -> WorkerResponse:
+    async def handle(self, request: WorkerRequest) -> WorkerResponse:
         """Process a request in an idle worker.
 
         A request waits briefly while all workers are busy, and longer while none has loaded the
@@ -126,7 +153,7 @@ class WorkerPool:
             ModelChangedError: the replacements found another model, or none.
             ShuttingDownError: the service is shutting down.
         """
-        submitted = self._submit(request, with_charts)
+        submitted = self._submit(request)
         response = asyncio.wrap_future(submitted)
         # Retrieved even if the client disconnects; otherwise asyncio would log the error.
         response.add_done_callback(lambda future: future.cancelled() or future.exception())
@@ -143,10 +170,10 @@ class WorkerPool:
         finally:
             submitted.cancel()  # if the client disconnects before a worker begins
 
-    def _submit(self, request: WorkerRequest, with_charts: bool) -> PoolTask:
+    def _submit(self, request: WorkerRequest) -> PoolTask:
         """Submit a request with a scratch folder that is removed at its end, whatever that is."""
         scratch = TemporaryDirectory(ignore_cleanup_errors=True)
-        task = (request, with_charts, Path(scratch.name).resolve())
+        task = (request, Path(scratch.name).resolve())
         submitted = self.workers.submit(task, self.limits.seconds)
         submitted.add_done_callback(lambda _: scratch.cleanup())
         return submitted

@@ -1,6 +1,7 @@
 """The work of a worker process: parse a request, forecast, and format the response."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ from revin_forecast.errors import InputError, naming_flags
 from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.forecaster import Forecaster
 from revin_forecast.reports.forecast.fan_chart import build_fan_charts, fan_figure
-from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
+from revin_forecast.serving.messages import Form, WorkerRequest, WorkerResponse
+from revin_forecast.serving.model_quality import describe_quality, note_age
 from revin_forecast.serving.parse_request import parse_request, to_client_message
 
 MAX_CHARTS = 20
@@ -43,30 +45,29 @@ class RequestForecast:
     """Notes on the reading of the table."""
     season: int | None = None
     """Steps of the season that the pretrained model used."""
+    row_count: int = 0
+    """Rows of the request's table."""
 
 
-def handle_request(
-    forecaster: Forecaster, request: WorkerRequest, with_charts: bool, folder: Path
-) -> WorkerResponse:
+def handle_request(forecaster: Forecaster, request: WorkerRequest, folder: Path) -> WorkerResponse:
     """Forecast for a request with a saved model.
 
     Args:
         forecaster: the fitted forecaster.
         request: the request as it arrived.
-        with_charts: whether to draw charts.
         folder: the worker's own folder and working directory, so that messages name files without
             a path.
     """
-    return respond(partial(_forecast_newer_rows, forecaster, request, folder), with_charts)
+    return respond(partial(_forecast_newer_rows, forecaster, request, folder), request.forms)
 
 
 @naming_flags()  # `to_client_message` finds options as flags
-def respond(forecast: Callable[[], RequestForecast], with_charts: bool) -> WorkerResponse:
+def respond(forecast: Callable[[], RequestForecast], forms: Collection[Form]) -> WorkerResponse:
     """Return a forecast as a response, or the reason why there is none.
 
     Args:
         forecast: computes the forecast.
-        with_charts: whether to draw charts.
+        forms: forms of the forecast that the response needs.
     """
     try:
         found = forecast()
@@ -75,17 +76,18 @@ def respond(forecast: Callable[[], RequestForecast], with_charts: bool) -> Worke
     except MemoryError:
         return WorkerResponse(error="out of memory; send fewer rows or columns.")
     figures = {}
-    if with_charts:
+    if "figures" in forms:
         charts = build_fan_charts(found.before, found.table, found.level, MAX_CHARTS)
         figures = {chart.name: str(fan_figure(chart).to_json()) for chart in charts}
     return WorkerResponse(
-        csv=to_csv(found.table),
+        csv=to_csv(found.table) if "csv" in forms else "",
         columns=[str(name) for name in found.table],
-        rows=_to_json_records(found.table),
+        rows=_to_json_records(found.table) if "rows" in forms else [],
         notes=[to_client_message(note) for note in found.notes],
         figures=figures,
         series_count=len(found.before.targets),
         season=found.season,
+        row_count=found.row_count,
     )
 
 
@@ -109,6 +111,7 @@ def describe_model(forecaster: Forecaster) -> dict[str, Any]:
         "levels": _list_available_levels(fitted),
         "any_level": fitted.intervals is not None,
         "fitted_on": {key: summary.get(key) for key in ("rows", "first", "last", "source")},
+        "quality": describe_quality(fitted),
         "version": __version__,
     }
 
@@ -124,8 +127,12 @@ def _forecast_newer_rows(
         else _read_newer_rows(parsed.table, request.decimal, forecaster.fitted)
     )
     table = forecaster.predict(newer, parsed.future, parsed.level)
-    before = history if newer is None else newer.select(history.names)
-    return RequestForecast(before, table, parsed.level, table.attrs.get("notes", ()))
+    notes = list(table.attrs.get("notes", ()))
+    if newer is None:
+        return RequestForecast(history, table, parsed.level, notes)
+    notes += note_age(newer, forecaster.fitted)
+    before = newer.select(history.names)
+    return RequestForecast(before, table, parsed.level, notes, row_count=len(newer))
 
 
 def _read_newer_rows(table: pd.DataFrame | Path, decimal: Any, fitted: FittedModel) -> Series:
@@ -139,28 +146,29 @@ def _read_newer_rows(table: pd.DataFrame | Path, decimal: Any, fitted: FittedMod
 
 def _to_json_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows in JSON's types: timestamps as text, values that are not finite as null."""
+    # Lists, since a forecast has few rows: pandas would need some milliseconds for each column.
     columns = {str(name): _to_json_column(column) for name, column in table.items()}
-    return pd.DataFrame(columns).to_dict("records")
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
-def _to_json_column(column: pd.Series) -> pd.Series:
+def _to_json_column(column: pd.Series) -> list[Any]:
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
         return _format_iso_timestamps(column)
     if column.dtype.kind == "f":
-        column = column.where(np.isfinite(column))
-    return column.astype(object).where(column.notna(), None)
+        return [value if math.isfinite(value) else None for value in column.tolist()]
+    return [None if value is pd.NA or value != value else value for value in column.tolist()]
 
 
-def _format_iso_timestamps(column: pd.Series) -> pd.Series:
+def _format_iso_timestamps(column: pd.Series) -> list[str]:
     """Return timestamps as ISO 8601, all with the least precision that loses nothing."""
     times = pd.DatetimeIndex(column)
     wall = times.tz_localize(None).to_numpy()
     # A date alone has no place for the offset of a time zone.
     units = TIME_UNITS if times.tz else ("D", *TIME_UNITS)
-    unit = next(unit for unit in units if (wall == wall.astype(f"datetime64[{unit}]")).all())
-    if unit == "D":
-        return column.map(lambda stamp: str(stamp.date()))
-    return column.map(lambda stamp: stamp.isoformat(timespec=TIME_UNITS[unit]))
+    unit: Any = next(unit for unit in units if (wall == wall.astype(f"datetime64[{unit}]")).all())
+    if times.tz:
+        return [stamp.isoformat(timespec=TIME_UNITS[unit]) for stamp in times]
+    return np.datetime_as_string(wall, unit).tolist()
 
 
 def _list_available_levels(fitted: FittedModel) -> list[float]:

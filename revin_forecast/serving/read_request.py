@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from revin_forecast.serving.api import ServiceApi
-from revin_forecast.serving.messages import WorkerRequest, WorkerResponse
+from revin_forecast.serving.messages import Form, WorkerRequest, WorkerResponse
 from revin_forecast.serving.pool import WorkerPool
 from revin_forecast.serving.schemas import RequestParameters
 
@@ -22,7 +22,7 @@ async def forecast_over_http(
     api: ServiceApi,
     request: Request,
     parameters: RequestParameters,
-    with_charts: bool,
+    forms: tuple[Form, ...],
 ) -> WorkerResponse:
     """Read a request within its limits and process it.
 
@@ -31,7 +31,7 @@ async def forecast_over_http(
         api: the API of the service.
         request: the request, whose body is not read yet.
         parameters: the query parameters.
-        with_charts: whether to draw charts.
+        forms: forms of the forecast that the response needs.
 
     Raises:
         HTTPException: the request can't be used.
@@ -54,7 +54,7 @@ async def forecast_over_http(
         content = await _read_body(request, pool)
         if content_type and not is_json and not content.strip():
             raise HTTPException(422, api.empty_body_message)
-        response = await pool.handle(WorkerRequest(content, is_json, *parameters), with_charts)
+        response = await pool.handle(WorkerRequest(content, is_json, *parameters, forms=forms))
     if response.error:
         raise HTTPException(422, response.error)
     return response

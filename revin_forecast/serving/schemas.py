@@ -76,6 +76,24 @@ class ZeroShotRequest(BaseModel):
     )
 
 
+class WorkersResponse(BaseModel):
+    """The workers of the service."""
+
+    total: int = Field(description="Number of workers.")
+    ready: int = Field(description="Those that have loaded the model; others are being started.")
+    lost: int = Field(description="Workers that ended since the start, and were replaced.")
+
+
+class HealthResponse(BaseModel):
+    """The response of `GET /health`."""
+
+    status: Literal["ok", "degraded", "down"] = Field(
+        description="ok: all workers are ready; degraded: some are; down: none is."
+    )
+    version: str = Field(description="Version of revin_forecast.")
+    workers: WorkersResponse
+
+
 class ErrorResponse(BaseModel):
     """The body of every error response."""
 

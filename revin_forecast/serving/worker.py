@@ -44,15 +44,15 @@ def load_model(
 
 
 def _answer_request(
-    handle: Callable[[WorkerRequest, bool, Path], WorkerResponse],
-    task: tuple[WorkerRequest, bool, Path],
+    handle: Callable[[WorkerRequest, Path], WorkerResponse],
+    task: tuple[WorkerRequest, Path],
     _: Report,
 ) -> WorkerResponse:
     """Answer a request in its scratch folder, which is the working directory meanwhile."""
-    request, with_charts, scratch = task
+    request, scratch = task
     os.chdir(scratch)
     try:
-        return handle(request, with_charts, scratch)
+        return handle(request, scratch)
     finally:
         # Not all systems can remove a process's working directory.
         os.chdir(scratch.parent)

@@ -25,18 +25,15 @@ CARD_FIELDS = ("sha256", "generator_version", "parameters")
 """Fields of the model card in the description of the model."""
 
 
-def handle_zero_shot_request(
-    request: WorkerRequest, with_charts: bool, folder: Path
-) -> WorkerResponse:
+def handle_zero_shot_request(request: WorkerRequest, folder: Path) -> WorkerResponse:
     """Forecast the table of a request with the pretrained model.
 
     Args:
         request: the request as it arrived.
-        with_charts: whether to draw charts.
         folder: the worker's own folder and working directory, so that messages name files without
             a path.
     """
-    return respond(partial(_forecast_table, request, folder), with_charts)
+    return respond(partial(_forecast_table, request, folder), request.forms)
 
 
 def describe_pretrained() -> dict[str, Any]:
@@ -78,7 +75,8 @@ def _forecast_table(request: WorkerRequest, folder: Path) -> RequestForecast:
     if left_out := summary.get("left_out"):
         notes.append(f"columns of 0 and 1 are not forecast: {format_names(left_out)}")
     season = summary["zero_shot"]["season"]
-    return RequestForecast(series.select(names), table, parsed.level, notes, season)
+    before = series.select(names)
+    return RequestForecast(before, table, parsed.level, notes, season, len(series))
 
 
 def _read_table(parsed: ParsedRequest, request: WorkerRequest) -> Series:

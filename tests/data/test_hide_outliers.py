@@ -197,6 +197,6 @@ def test_a_service_sends_the_notes(tmp_path):
     stamps = pd.date_range("2024-03-01", periods=3).strftime("%Y-%m-%d")
     content = make_table(["104.5", "1e12", "106.5"], stamps=stamps).encode()
     with contextlib.chdir(tmp_path):
-        response = handle_request(forecaster, WorkerRequest(content, False), False, tmp_path)
+        response = handle_request(forecaster, WorkerRequest(content, False), tmp_path)
     note = "line 3, column 'x': 1e+12 is far beyond all other values and was treated as missing."
     assert response.notes == [note]

@@ -7,6 +7,7 @@ import pytest
 
 from revin_forecast import Forecaster, Ridge
 from revin_forecast.data.catalog.catalog import shipped_folder
+from tests.support.accessibility import assert_accessible
 from tests.support.browser import until
 from tests.support.warm_programs import Program
 
@@ -112,6 +113,11 @@ def test_a_file_becomes_a_forecast_a_chart_and_a_download(open_page, table, widt
     tab.locator("summary").click()
     assert tab.get_by_role("columnheader", name=HOSTILE, exact=True).inner_text() == HOSTILE
     assert tab.locator("#numbers tbody tr").count() == 26
+    quality = tab.locator("#quality").inner_text()
+    assert "tests of each series the model was at least as good as repeating" in quality
+    assert f"the worst series is {HOSTILE}" in quality or "the worst series is co2" in quality
+    assert "up to 2001-12-29." in quality
+    assert_accessible(tab)
 
 
 @pytest.mark.slow
@@ -216,6 +222,7 @@ def test_the_docs_page_needs_no_network(open_page, address):
     tab.goto(f"{address}docs")
     assert tab.get_by_role("heading", name="POST /forecast").is_visible()
     assert tab.locator("table").count() == tab.locator(".scroll > table").count() > 0
+    assert_accessible(tab)
     assert tab.evaluate(OVERFLOW) <= 0
 
 

@@ -123,7 +123,7 @@ def test_a_process_that_reads_nothing_is_stopped_in_time(own_worker):
 
 def test_a_bug_is_logged_and_hidden_from_the_client(own_worker, capfd):
     class BuggyPool(WorkerPool):
-        def _submit(self, request, with_charts):
+        def _submit(self, request):
             return self.workers.submit(None)
 
     with pytest.raises(WorkerBugError, match=r"^TypeError$"):

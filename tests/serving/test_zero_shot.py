@@ -122,14 +122,10 @@ def test_bad_requests_are_explained(client, query, content, headers, message):
 
 def test_eight_rows_suffice_and_too_many_values_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    response = handle_zero_shot_request(
-        WorkerRequest(LONG_ENOUGH, False, horizon=2), False, tmp_path
-    )
+    response = handle_zero_shot_request(WorkerRequest(LONG_ENOUGH, False, horizon=2), tmp_path)
     assert (response.error, len(response.rows), response.season) == ("", 2, 1)
     monkeypatch.setattr("revin_forecast.serving.zero_shot.MAX_FORECAST_VALUES", 1)
-    response = handle_zero_shot_request(
-        WorkerRequest(LONG_ENOUGH, False, horizon=2), False, tmp_path
-    )
+    response = handle_zero_shot_request(WorkerRequest(LONG_ENOUGH, False, horizon=2), tmp_path)
     assert response.error == (
         "1 series times 2 steps are 2 values; a request may ask for 1. Send fewer series, or a "
         "shorter horizon."

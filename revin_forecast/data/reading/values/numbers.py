@@ -126,11 +126,9 @@ def _read_columns(table: RawTable, names: Sequence[str], marks: Marks) -> Number
     columns = table.remember(("numbers", *names), lambda: _split_columns(table, names))
     if table.source is None:
         return columns
-    others = [
-        name
-        for name, dtype in table.frame.loc[:, list(names)].dtypes.items()
-        if dtype == np.float64 and name not in columns.texts
-    ]
+    # A selection of columns would take more time than all else here.
+    types = dict(zip(table.frame.columns, table.frame.dtypes, strict=True))
+    others = [name for name in names if types[name] == np.float64 and name not in columns.texts]
     if marks is not None:
         doubtful = [name for name in others if get_mark(marks, name) == ","]
     else:
