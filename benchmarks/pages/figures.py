@@ -135,6 +135,9 @@ DOT_PLOTS: dict[str, DotPlot] = {
         log=True,
         line=1,
     ),
+    "service_speed": DotPlot(
+        "{model}", ("worker ms", "reading ms", "process ms"), "processor milliseconds of a request"
+    ),
     "smoothing_check": DotPlot(
         "{data}: {method}",
         ("level", "slope", "season", "errors", "average"),

@@ -93,3 +93,11 @@ def test_updates_take_a_share_of_a_fit_and_end_with_the_same_maps(tmp_path):
         assert row["ratio"] < 1, row
         # Sums do not grow with the rows.
         assert row["stored"] == "rows" or row["stored MiB"] < row["rows MiB"], row
+
+
+def test_concurrent_requests_to_the_service_wait_briefly(tmp_path):
+    for row in (*repeat_page("service_speed", tmp_path), *committed_rows("service_speed")):
+        assert row["reading ms"] < row["worker ms"] < 10 * row["reading ms"], row
+    for row in committed_rows("service_speed"):
+        assert row["quiet p95 s"] <= 1.5, row
+        assert row["refused"] == 0
