@@ -129,13 +129,14 @@ def to_summary_record(summary: "ForecastSummary") -> dict[str, Any]:
 
 def describe_fit(fitted: "FittedModel") -> str:
     """Describe a fit: the table, the model and the candidates it was chosen from."""
+    from revin_forecast.data.step_words import describe_frequency
     from revin_forecast.forecasting.known_inputs import describe_known_inputs
 
     summary, config = fitted.summary, fitted.config
     gaps, frequency = summary["unobserved"], fitted.history.frequency
     first, last = (format_timestamp(summary[end]) for end in ("first", "last"))
     table = f"{summary['rows']} rows x {summary['series']} series, {first} to {last}"
-    table += f", step {frequency}" if frequency else ""
+    table += f", {describe_frequency(frequency)}" if frequency else ""
     lines = [table + (f"; {pluralize(gaps, 'value')} not observed" if gaps else "")]
     lines += describe_notes(summary.get("notes", ()))
     if summary.get("left_out"):

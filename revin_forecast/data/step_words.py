@@ -1,5 +1,6 @@
 """Steps and spans of time in words: months, 15-minute steps, a year before."""
 
+import calendar
 import re
 from dataclasses import dataclass
 
@@ -19,6 +20,14 @@ _TICKS = {604_800: "week", DAY_SECONDS: "day", 3600: "hour", 60: "minute", 1: "s
 """Words for fixed spans by their seconds, longest first."""
 _STAMP_FORMS = {"month": "%Y-%m", "year": "%Y"}
 """Shortest forms of timestamps that keep them apart."""
+
+_RHYTHMS = {"hour": "hourly", "day": "daily", "week": "weekly", "month": "monthly"}
+"""Adverbs for steps."""
+_RHYTHMS |= {"quarter": "quarterly", "year": "yearly", "business day": "daily on business days"}
+_DAYS = {name[:3].upper(): name for name in calendar.day_name}
+"""Names of weekdays by the anchor of a pandas offset."""
+_MONTHS = {name[:3].upper(): name for name in calendar.month_name if name}
+"""Names of months by the anchor of a pandas offset."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,32 @@ class StepWords:
             return stamp.strftime(form)
         # Seconds are left out where there are none.
         return re.sub(r"( \d\d:\d\d):00(?=$|[+-])", r"\1", format_timestamp(stamp))
+
+
+def describe_frequency(frequency: str) -> str:
+    """Return a pandas frequency in words.
+
+    >>> [describe_frequency(code) for code in ("D", "h", "B", "W-SAT", "MS", "QS-JAN", "YE-DEC")]
+    ['daily', 'hourly', 'daily on business days', 'weekly on Saturdays', 'monthly', \
+'quarterly from January', 'yearly to the end of December']
+    >>> [describe_frequency(code) for code in ("15min", "2W-SUN", "ME", "min", "7D")]
+    ['every 15 minutes', 'every 2 weeks on Sundays', 'monthly, on the last day', \
+'every minute', 'weekly']
+    """
+    offset = to_offset(frequency)
+    code, _, anchor = offset.rule_code.partition("-")
+    words = StepWords.from_frequency(frequency)
+    many = re.fullmatch(r"(\d+)-(.+) step", words.one)
+    if words.one == "step":
+        return f"in steps of {frequency}"
+    rhythm = _RHYTHMS.get(words.one, f"every {words.one}")
+    text = f"every {many[1]} {many[2]}s" if many else rhythm
+    if anchor in _DAYS:
+        return f"{text} on {_DAYS[anchor]}s"
+    if anchor in _MONTHS:
+        edge = "to the end of" if code.endswith("E") else "from"
+        return f"{text} {edge} {_MONTHS[anchor]}"
+    return f"{text}, on the last day" if code.endswith("E") else text
 
 
 def _find_article(word: str) -> str:

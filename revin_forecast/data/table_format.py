@@ -8,6 +8,7 @@ from typing import Any, Literal
 from revin_forecast.data.check_format import CHARACTERS, check_fields
 from revin_forecast.data.formatting import format_columns, format_names
 from revin_forecast.data.reading.reading_options import Aggregate, DecimalMark
+from revin_forecast.data.step_words import describe_frequency
 from revin_forecast.errors import InputError, did_you_mean
 from revin_forecast.utils.files import atomic_write
 
@@ -177,7 +178,8 @@ class TableFormat:
             lines.append(f"decimal mark {', '.join(marks)}")
         elif self.decimal is not None:
             lines.append(f"decimal mark {self.decimal!r}")
-        lines.append("" if self.frequency is None else f"step {self.frequency}")
+        if self.frequency is not None:
+            lines.append(f"step {self.frequency} ({describe_frequency(self.frequency)})")
         if self.resample is not None:
             each = "" if self.aggregate is None else f", the {self.aggregate} of each"
             lines.append(f"rows resampled to steps of {self.resample}{each}")

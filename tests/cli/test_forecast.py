@@ -35,9 +35,11 @@ def test_the_answer_is_first_then_the_rows_then_the_model(capsys, sales):
     assert lines[0].startswith("next 7 days of Verkauf, 2024-03-21 to 2024-03-27: ")
     assert " a day on average, " in lines[0]
     assert lines[0].endswith(" the last 7")
-    assert lines[1].startswith("  80 % between ")
+    assert lines[1].startswith("  by 2024-03-27: ")
+    assert " (80 %: " in lines[1]
+    assert "; now " in lines[1]
     assert lines[2].startswith("  as good as or better than repeating the last week in ")
-    assert lines[3] == "80 rows x 1 series, 2024-01-01 to 2024-03-20, step D"
+    assert lines[3] == "80 rows x 1 series, 2024-01-01 to 2024-03-20, daily"
     assert lines[4] == "chosen at 40 expanding origins, season 7:"
     assert printed.out.splitlines()[0] == "Tag;Verkauf"
     assert printed.out.splitlines()[1].startswith("21.03.2024;1")
@@ -85,7 +87,8 @@ def test_predict_prints_the_answer_without_tests(capsys, sales):
     run(capsys, "fit", sales, "--horizon", 7, "--out", "model", "--quiet")
     printed = run(capsys, "predict", "model", sales)
     assert printed.err.startswith("next 7 days of Verkauf, 2024-03-21 to 2024-03-27: ")
-    assert "80 % between" in printed.err
+    assert "by 2024-03-27: " in printed.err
+    assert " (80 %: " in printed.err
     assert "tests" not in printed.err
     assert printed.out.startswith("Tag;Verkauf\n21.03.2024;")
     record = json.loads(run(capsys, "predict", "model", "--json").out)

@@ -1,6 +1,7 @@
 """Newer rows, which must have the frequency of the history."""
 
 import functools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from revin_forecast import Forecaster, Ridge
 from revin_forecast.cli.main import main
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.rows.new_rows import read_new_rows
+from revin_forecast.data.step_words import describe_frequency
 from revin_forecast.errors import InputError
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "models" / "schema-2" / "ridge"
@@ -47,16 +49,15 @@ def test_reads_the_same_frequency(frequency):
     ],
 )
 def test_rejects_another_frequency(fitted, frequency):
-    message = (
-        f"new table's step is {frequency}, but the forecaster was fitted on rows of step {fitted}"
-    )
-    with pytest.raises(InputError, match=message):
+    found, wanted = (f"{code} ({describe_frequency(code)})" for code in (frequency, fitted))
+    message = f"new table's step is {found}, but the forecaster was fitted on rows of step {wanted}"
+    with pytest.raises(InputError, match=re.escape(message)):
         read_newer(make_frame(frequency=fitted), make_frame(frequency=frequency))
 
 
 def test_rejects_a_series_of_another_frequency():
     history = read_series(make_frame())
-    with pytest.raises(InputError, match="step is h, but .* rows of step D. Pass a table of that"):
+    with pytest.raises(InputError, match=r"step is h \(hourly\), but .* step D \(daily\)\. Pass"):
         read_new_rows(lambda step: read_series(make_frame(frequency="h")), history)
 
 
@@ -81,7 +82,7 @@ def test_predict_rejects_tables_that_do_not_match_the_saved_model(tmp_path, caps
     both = make_frame().assign(b=1.0)
     hourly = make_frame(frequency="h").assign(b=1.0)
     for frame, message in (
-        (hourly, "the new table's step is h, but the forecaster was fitted on rows of step D"),
+        (hourly, "the new table's step is h (hourly), but the forecaster was fitted on rows of"),
         (both.rename(columns={"b": "sold"}), "lacks ['b']"),
         (both.tail(5), "has 5 rows but the forecaster looks back 14"),
     ):

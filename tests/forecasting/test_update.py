@@ -246,7 +246,7 @@ def test_rows_between_count_as_unobserved():
         (lambda t: t[180:].drop(columns="s1"), r"lacks \['s1'\].*same columns"),
         (lambda t: t[180:].assign(s0=np.nan, s1=np.nan, s2=np.nan), "no value .* is observed"),
         (lambda t: t[180:].assign(date=t.date + pd.Timedelta("10min")), "whole number of steps"),
-        (lambda t: t[180::2], "step is 2h, but the forecaster was fitted on rows of step h"),
+        (lambda t: t[180::2], r"step is 2h \(every 2 hours\), but .* rows of step h \(hourly\)"),
         (
             lambda t: t[180:].assign(date=t.date[180:].dt.tz_localize("UTC")),
             "have the time zone UTC, those .* None",

@@ -8,6 +8,7 @@ import numpy as np
 from revin_forecast.data.formatting import format_names
 from revin_forecast.data.last_values import end_with_targets
 from revin_forecast.data.series import Series
+from revin_forecast.data.step_words import describe_frequency
 from revin_forecast.errors import InputError
 
 
@@ -72,8 +73,16 @@ def _find_min_spacing(series: Series) -> int:
     return int(np.diff(observed_rows).min()) if len(observed_rows) > 2 else 1
 
 
+def _describe_step(frequency: str | None) -> str:
+    """Return a frequency and its words; a multiple of one that has no code as it is."""
+    if frequency is None or " times " in frequency:
+        return str(frequency)
+    return f"{frequency} ({describe_frequency(frequency)})"
+
+
 def _build_mismatch_error(detected: str | None, frequency: str) -> InputError:
+    found, wanted = (_describe_step(code) for code in (detected, frequency))
     return InputError(
-        f"the new table's step is {detected}, but the forecaster was fitted on rows of step "
-        f"{frequency}. Pass a table of that step, or fit on this one."
+        f"the new table's step is {found}, but the forecaster was fitted on rows of step "
+        f"{wanted}. Pass a table of that step, or fit on this one."
     )

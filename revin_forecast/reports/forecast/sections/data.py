@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from revin_forecast.data.quality_checks import DataIssue, IssueKind
 from revin_forecast.data.series import Series
+from revin_forecast.data.step_words import describe_frequency
 from revin_forecast.reports.forecast.content import ReportContent
 from revin_forecast.reports.formatting import join_first, to_sentence
 from revin_forecast.reports.templates import render_template
@@ -30,10 +31,12 @@ ISSUE_SUMMARIES: dict[IssueKind, str] = {
 
 def render_data(content: ReportContent) -> Markup:
     """Return the size of the data, its gaps and its issues."""
+    frequency = content.series.frequency
     unobserved_count, value_count = _count_unobserved(content.series)
     return render_template(
         "forecast/sections/data.html.jinja",
         series=content.series,
+        step=describe_frequency(frequency) if frequency else "in steps of unknown length",
         notes=content.series.notes,
         unobserved_count=unobserved_count,
         value_count=value_count,
