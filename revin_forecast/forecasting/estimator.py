@@ -17,6 +17,7 @@ from revin_forecast.forecasting.fitted import FittedModel
 from revin_forecast.forecasting.known_table import KnownTable
 from revin_forecast.forecasting.rolling_forecasts import RollingForecasts
 from revin_forecast.forecasting.score import score_table
+from revin_forecast.utils.progress import notebook_progress
 
 Self = TypeVar("Self", bound="Estimator")
 
@@ -83,8 +84,9 @@ class Estimator(ABC):
         (8, 56, True)
         """
         series = self._read_table(table)
-        forecasts = RollingForecasts.from_test_share(self, series, test_share, step, refit)
-        return _build_frame(forecasts, level)
+        with notebook_progress("backtest"):
+            forecasts = RollingForecasts.from_test_share(self, series, test_share, step, refit)
+            return _build_frame(forecasts, level)
 
     def cross_validation(
         self,
@@ -121,10 +123,11 @@ class Estimator(ABC):
         ['2024-02-25', '2024-03-03']
         """
         parameters = self.get_params(deep=False) | ({} if h is None else {"horizon": h})
-        forecasts = RollingForecasts.from_window_count(
-            type(self)(**parameters), read_series(table), n_windows, step_size, refit
-        )
-        return _build_frame(forecasts, level)
+        with notebook_progress("backtest"):
+            forecasts = RollingForecasts.from_window_count(
+                type(self)(**parameters), read_series(table), n_windows, step_size, refit
+            )
+            return _build_frame(forecasts, level)
 
     def score(self, table: TableLike, y: None = None) -> float:
         """Return the negative MASE on rows after those fitted on: 0 is perfect, greater is better.

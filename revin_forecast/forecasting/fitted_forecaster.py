@@ -18,6 +18,7 @@ from revin_forecast.forecasting.update import update_fitted
 from revin_forecast.forecasting.views import display_as_html, make_view
 from revin_forecast.utils.arguments import check_count
 from revin_forecast.utils.parallel import Engine
+from revin_forecast.utils.progress import notebook_progress
 
 if TYPE_CHECKING:  # plotly takes a while to import
     from plotly.graph_objects import Figure
@@ -255,7 +256,8 @@ class FittedForecaster(Estimator):
         Raises:
             InputError: as for `predict`, or the file can't be written.
         """
-        return make_view("report", self, path, table, future, level)
+        with notebook_progress("report"):
+            return make_view("report", self, path, table, future, level)
 
     def save(self, folder: str | Path) -> None:
         """Write the fitted forecaster into a folder; see `saving.save_fitted`."""

@@ -23,6 +23,7 @@ from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.training.model_config import resolve_covariates
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils.arguments import check_count, check_names
+from revin_forecast.utils.progress import notebook_progress
 
 
 class Forecaster(FittedForecaster):
@@ -115,8 +116,9 @@ class Forecaster(FittedForecaster):
         """
         config, path = self._make_config(), check_fit_arguments(folder, y)
         is_mapped = isinstance(table, MemoryMappedSeries)
-        rows = table if is_mapped else read_series(table, inputs=inputs or None)
-        fitted = fit_table(config, rows, path, resume, inputs)
+        with notebook_progress("fitting"):
+            rows = table if is_mapped else read_series(table, inputs=inputs or None)
+            fitted = fit_table(config, rows, path, resume, inputs)
         self.fitted = keep_all_rows(fitted) if keep_rows else fitted
         self.known_table = KnownTable.from_fit(rows, table)
         return self

@@ -1,5 +1,6 @@
-"""Progress display of long tasks on stderr: a bar on a terminal, lines elsewhere."""
+"""Progress display of long tasks: a bar on a terminal or in a notebook, lines elsewhere."""
 
+import contextvars
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from revin_forecast.utils import signals
+from revin_forecast.utils.notebook_bar import NotebookBar, is_notebook
 
 DELAY_SECONDS = 2.0
 """Time from the start of a command to its display: shorter commands display nothing."""
@@ -19,7 +21,9 @@ REFRESH_SECONDS = 0.2
 LINE_SECONDS = 5.0
 """Time between two lines, where lines are written instead of a bar."""
 DEFAULT_COLUMNS = 80
-"""Width of a bar where the width of the output is unknown, as in a notebook."""
+"""Width of a bar where the width of the output is unknown."""
+SILENCE_VARIABLE = "TQDM_DISABLE"
+"""Environment variable that switches the bars of a notebook off; tqdm reads the same one."""
 
 
 @dataclass(eq=False)
@@ -83,17 +87,29 @@ class ProgressDisplay:
         verbose: whether `--verbose` was given.
         draws_bar: whether to redraw a bar in place; otherwise a line is printed from time to time.
         start: start of the command, by `time.monotonic`.
+        notebook_bar: the bar of a notebook, which is drawn instead of one on stderr.
     """
 
-    def __init__(self, verbose: bool, draws_bar: bool, start: float):
+    def __init__(
+        self,
+        verbose: bool,
+        draws_bar: bool,
+        start: float,
+        notebook_bar: NotebookBar | None = None,
+    ):
         self.verbose, self.draws_bar, self.start = verbose, draws_bar, start
+        self.notebook_bar = notebook_bar
         # Outermost first; changed by the working thread, read by the display thread.
         self.tasks: list[ProgressTask] = []
         self.text = ""  # the bar on the screen, or the last line
         self.stream = sys.stderr
         self._lock = threading.Lock()  # the working thread erases the bar, the other one draws it
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._display, name="progress", daemon=True)
+        # In the context of the caller: a notebook finds the cell of an output there.
+        run = contextvars.copy_context().run
+        self._thread = threading.Thread(
+            target=run, args=(self._display,), name="progress", daemon=True
+        )
         self._thread.start()
 
     def remove(self, task: ProgressTask) -> None:
@@ -144,6 +160,13 @@ class ProgressDisplay:
             return
         first, *nested = tasks
         note = "; ".join(filter(None, (first.note, *map(str, nested))))
+        if self.notebook_bar is not None:
+            template = "{desc} {count} [{elapsed}<{remaining}] {note}"
+            template = template if first.total else template.replace("<{remaining}", "")
+            texts = {"prefix": first.description, "count": first.count_text, "note": note}
+            self.text = " ".join(first.format(template, **texts).split())
+            self.notebook_bar.show(self.text, first.completed, first.total)
+            return
         parts = {
             "{desc}": True,
             "{bar:16}": first.total,
@@ -169,7 +192,10 @@ class ProgressDisplay:
         return int(columns or DEFAULT_COLUMNS)
 
     def _erase(self) -> None:
-        if self.draws_bar and self.text:
+        if self.notebook_bar is not None:
+            self.notebook_bar.clear()
+            self.text = ""
+        elif self.draws_bar and self.text:
             self._redraw("")
             self.stream.write("\r")
             self.stream.flush()
@@ -197,14 +223,14 @@ def progress_display(verbose: bool = False, start: float | None = None) -> Itera
         verbose: write lines where there is no bar.
         start: start of the command, by `time.monotonic`; now by default.
     """
-    is_terminal = sys.stderr.isatty()
+    is_terminal, in_notebook = sys.stderr.isatty(), is_notebook()
     has_cursor = os.environ.get("TERM", "dumb").lower() not in ("dumb", "unknown")
-    is_notebook = type(sys.stderr).__module__.startswith("ipykernel.")
-    if not (is_terminal or is_notebook or verbose):
+    if not (is_terminal or in_notebook or verbose):
         yield
         return
     start = time.monotonic() if start is None else start
-    display = ProgressDisplay(verbose, is_notebook or (is_terminal and has_cursor), start)
+    draws_bar = in_notebook or (is_terminal and has_cursor)
+    display = ProgressDisplay(verbose, draws_bar, start, NotebookBar() if in_notebook else None)
     token = _DISPLAY.set(display)
     try:
         with signals.call_before_exit(lambda: display.close(timeout=1.0)):
@@ -212,6 +238,19 @@ def progress_display(verbose: bool = False, start: float | None = None) -> Itera
     finally:
         _DISPLAY.reset(token)
         display.close()
+
+
+@contextmanager
+def notebook_progress(description: str) -> Iterator[None]:
+    """Display a call from Python and its tasks, in a notebook only.
+
+    A call of two seconds or less displays nothing. `%env TQDM_DISABLE=1` switches all bars off.
+    """
+    if is_displayed() or not is_notebook() or os.environ.get(SILENCE_VARIABLE):
+        yield
+        return
+    with progress_display(), progress(description):
+        yield
 
 
 def is_displayed() -> bool:

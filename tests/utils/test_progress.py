@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,12 @@ from revin_forecast.selection.settings import SelectionSettings
 from revin_forecast.selection.task import SelectionTask
 from revin_forecast.training.settings import TrainingSettings
 from revin_forecast.utils import progress as progress_module
+from revin_forecast.utils.notebook_bar import is_notebook
 from revin_forecast.utils.progress import (
     ProgressTask,
     is_displayed,
     is_verbose,
+    notebook_progress,
     progress,
     progress_display,
 )
@@ -195,14 +198,67 @@ def test_a_narrow_terminal_gets_one_line(monkeypatch, short_delays):
     assert max(map(len, read_output().split("\r"))) < 20
 
 
-def test_a_notebook_gets_a_bar_without_a_terminal(monkeypatch, short_delays):
+@pytest.fixture
+def notebook_outputs(monkeypatch):
+    """The outputs of a cell: a list with the content of each, the last one that was published."""
+    outputs = []
+
+    class Handle:
+        def __init__(self, place):
+            self.place = place
+
+        def update(self, content, raw):
+            outputs[self.place].append(content)
+
+    def display(content, raw, display_id):
+        outputs.append([content])
+        return Handle(len(outputs) - 1)
+
+    monkeypatch.setattr(progress_module, "is_notebook", lambda: True)
+    module = SimpleNamespace(display=display)
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(display=module))
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return outputs
+
+
+def test_a_notebook_is_recognized(monkeypatch):
+    assert not is_notebook()
     stream = type("OutStream", (io.StringIO,), {"__module__": "ipykernel.iostream"})()
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.delenv("COLUMNS", raising=False)
-    with progress_display(), progress("choosing", 40) as advance:
+    assert is_notebook()
+
+
+def test_a_notebook_gets_a_bar_in_its_output(notebook_outputs, short_delays, capsys):
+    with notebook_progress("fitting"), progress("choosing <b>", 40) as advance:
         advance(20)
-        wait_until(lambda: "20 of 40" in stream.getvalue())
-    assert render(stream.getvalue()) == ("", 0)
+        wait_until(lambda: notebook_outputs and "20 of 40" in notebook_outputs[0][-1]["text/plain"])
+        with notebook_progress("an inner call"):  # one bar for all
+            advance()
+            wait_until(lambda: "21 of 40" in notebook_outputs[0][-1]["text/plain"])
+    assert capsys.readouterr() == ("", "")  # notebooks show stderr on a red ground
+    ((*shown, last),) = notebook_outputs
+    assert last == {"text/plain": "", "text/html": ""}
+    assert 'value="20" max="40"' in "".join(content["text/html"] for content in shown)
+    assert not [content for content in shown if "<b>" in content["text/html"]]
+
+
+def test_a_notebook_shows_no_bar_for_a_short_call_or_on_request(
+    notebook_outputs, short_delays, monkeypatch
+):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    with notebook_progress("fitting"), progress("choosing", 40):
+        assert not is_displayed()
+        time.sleep(0.05)
+    monkeypatch.delenv("TQDM_DISABLE")
+    monkeypatch.setattr(progress_module, "DELAY_SECONDS", HANG_SECONDS)
+    with notebook_progress("fitting"), progress("choosing", 40):
+        assert is_displayed()
+    assert notebook_outputs == []
+
+
+def test_a_script_shows_no_bar(capsys, short_delays):
+    with notebook_progress("fitting"), progress("choosing", 40):
+        assert not is_displayed()
 
 
 def test_nested_tasks_share_a_line(capsys, short_delays):
