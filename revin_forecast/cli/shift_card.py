@@ -1,6 +1,7 @@
 """The command `shift-card`: measure the shift of a data set."""
 
 import math
+from collections import Counter
 from shutil import get_terminal_size
 from typing import Annotated, cast
 
@@ -160,11 +161,25 @@ def _print_verdicts(card: list[dict[str, object]], facts: dict[str, object]) -> 
         f"\nPredicted from rows 0-{facts['test_start']}, without the test rows: the change of the "
         "mean absolute error by RevIN, with an 80 % interval.\n"
     )
+    if len(card) > 1:
+        print_text(f"{_count_verdicts(card)}\n")
     for row in card:
         print_text(f"{row['channel']}: {_describe_verdict(row)}.")
         if "gain_after" in row:
             print_text(f"{_describe_measured_gain(row)}.")
     print()
+
+
+def _count_verdicts(card: list[dict[str, object]]) -> str:
+    """Return how many channels have each verdict.
+
+    >>> _count_verdicts([{"verdict": "can't tell"}, {"verdict": "can't tell"}])
+    "can't tell: 2 of 2 channels."
+    """
+    counts = Counter(str(row["verdict"]) for row in card).most_common()
+    return (
+        "; ".join(f"{verdict}: {count} of {len(card)} channels" for verdict, count in counts) + "."
+    )
 
 
 def _describe_verdict(row: dict[str, object]) -> str:

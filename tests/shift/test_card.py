@@ -14,7 +14,7 @@ from revin_forecast.shift.card.card import card_window_sizes, measure_card
 NUMBERS = ["d_mu", "d_sigma", "w1", "energy_raw", "energy_inst", "removable", "floor", "gap_mu"]
 NUMBERS += ["gap_logsd", "residual", "delta_star"]
 GAINS = ["gain", "gain_low", "gain_high", "probability"]
-COLUMNS = ["channel", *NUMBERS, "verdict", *GAINS, "sentence", "reason"]
+COLUMNS = ["channel", *NUMBERS, "verdict", *GAINS, "sentence", "reason", "behaviour"]
 LOWER, RAISE = "normalizing should lower the error", "normalizing should raise the error"
 
 
@@ -98,7 +98,7 @@ def test_gaps_change_the_card_little(channels):
 def test_verdict_does_not_see_the_test_rows(channels):
     other = channels.copy()
     other[2300:] = other[2300:][::-1] * 5 + 99
-    names = ["verdict", *GAINS, "sentence", "reason"]
+    names = ["verdict", *GAINS, "sentence", "reason", "behaviour"]
     first, second = (make_card(values)[names] for values in (channels, other))
     pd.testing.assert_frame_equal(first, second)
     changed = channels.copy()

@@ -20,6 +20,8 @@ from revin_forecast.reports.forecast.sections.shift import render_shift
 from revin_forecast.reports.forecast.verdict import judge_forecast
 from revin_forecast.reports.templates import Section, render_template
 
+GLOSSARY = "forecast/sections/glossary.html.jinja"
+
 
 def write_forecast_report(report_content: ReportContent, path: Path, script_url: str = "") -> None:
     """Write the report of a forecast; an existing file is replaced.
@@ -64,6 +66,7 @@ def render_forecast_report(content: ReportContent, script_url: str = "") -> str:
             Section("residuals", "What is left in the errors?", render_residuals(content)),
             Section("data", "The data", render_data(content)),
             Section("again", "Reproduce it", render_reproduction(content)),
+            Section("words", "Six words", render_template(GLOSSARY)),
         ],
         figures=build_figures(content, charts),
     )

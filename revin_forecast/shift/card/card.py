@@ -77,7 +77,7 @@ def measure_card(
     (look-back to horizon, in test windows); residual (errors of a frozen Ridge, test against
     training); delta_star (`break_even_level` of the training rows); and from the rows before the
     test rows the verdict with gain, gain_low and gain_high (in percent of the error, see
-    `Verdict`), probability, sentence and reason.
+    `Verdict`), probability, sentence, reason and behaviour (of the level).
 
     Args:
         values: (time, channels) in the data's units, NaN where unobserved; the last row is the
@@ -144,5 +144,6 @@ def tabulate_verdicts(verdicts: Sequence[Verdict]) -> pd.DataFrame:
             "probability": [verdict.probability for verdict in verdicts],
             "sentence": [verdict.sentence for verdict in verdicts],
             "reason": [verdict.reason for verdict in verdicts],
+            "behaviour": [verdict.behaviour for verdict in verdicts],
         }
     )

@@ -31,6 +31,11 @@ class Verdict:
     evidence: LevelEvidence | None = None
 
     @property
+    def behaviour(self) -> str:
+        """What the level did after it moved, such as "stayed"; empty without evidence."""
+        return "" if self.evidence is None else _describe_level(self.evidence)
+
+    @property
     def sentence(self) -> str:
         """The answer with its size.
 
@@ -98,16 +103,13 @@ def _judge_channel(training: np.ndarray, evidence: LevelEvidence, model: GainMod
 def _describe_evidence(evidence: LevelEvidence, centre: float) -> str:
     """Return the facts behind an estimate, in words."""
     won, trials = sum(log > 0 for log in evidence.trials), len(evidence.trials)
-    worth = 100 * -np.expm1(evidence.price)
     moved = abs(evidence.displacement)
-    level = f", now lies {moved:.1f} deviations from its mean" if np.isfinite(moved) else ""
-    knowing = f"saves {worth:.0f} %" if worth >= 0.5 else "saves little"
+    level = f" and is {moved:.1f} standard deviations from its mean" if np.isfinite(moved) else ""
     # By the number that the sentence gives; the size of the trials has entered the estimate.
     agrees = (2 * won > trials) == (centre > 0)
     return (
-        f"the level {_describe_level(evidence)}{level}, and knowing it "
-        f"{knowing} in the training rows; {'and' if agrees else 'but'} taking it away helped in "
-        f"{won} of {trials} trials before the test rows"
+        f"the level {_describe_level(evidence)}{level}, {'and' if agrees else 'but'} taking it "
+        f"away helped in {won} of {trials} trials before the test rows"
     )
 
 
@@ -116,7 +118,7 @@ def _describe_level(evidence: LevelEvidence) -> str:
         return "follows a trend"
     if evidence.share > 0.5:
         return "returns to its mean"
-    return "slowly returns to its mean" if evidence.share > 0 else "does not clearly return"
+    return "slowly returns to its mean" if evidence.share > 0 else "stays where it goes"
 
 
 def format_range(low: float, high: float) -> str:

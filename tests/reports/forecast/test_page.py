@@ -20,7 +20,7 @@ from revin_forecast.data.series import Series
 from revin_forecast.data.write_table import atomic_output
 from revin_forecast.errors import InputError
 from revin_forecast.reports.forecast import page as page_module
-from revin_forecast.reports.forecast.sections.shift import VERDICT_MEANINGS
+from revin_forecast.reports.forecast.sections.shift import CONCLUSIONS, VERDICT_MEANINGS
 from revin_forecast.reports.plotly_script import read_script
 from revin_forecast.shift.card.verdict import Answer
 from tests.support.accessibility import assert_accessible
@@ -178,8 +178,14 @@ def test_shift_card_is_explained(page):
     text = extract_text(page)
     assert "The training rows are the first 168." in text
     assert "a prediction from trials with linear forecasts on all rows" in text
-    assert re.search(r"Normalizing should (lower|raise) the error by about [\d.]+ % \(", text)
-    assert re.search(r"The level has moved [\d.]+ standard deviations \(chance: [\d.]+\); ", text)
+    size = r"[\d.]+ standard deviations \(chance: [\d.]+\)"
+    moved = rf"The level has (hardly moved, by {size}|moved {size} and [a-z ]+): normalizing "
+    assert re.search(
+        rf"{moved}(should (help|hurt)|may help or hurt)\. [+-]\d+ % \([+-]\d+ to", text
+    )
+    assert set(CONCLUSIONS) == set(VERDICT_MEANINGS)
+    words = text[text.index("Six words level ") :]
+    assert all(word in words for word in ("look-back", "interval", "coverage", "MASE", "RevIN"))
     assert "the last 48 rows against the first 168" in text
     assert "in standard deviations of the look-back" in text
     assert any(meaning in text for meaning in VERDICT_MEANINGS.values())
