@@ -18,6 +18,7 @@ from benchmarks.gallery.thumbnail import draw_thumbnail
 from revin_forecast.cli.main import main as run_command
 from revin_forecast.evaluation import BacktestResult
 from revin_forecast.reports.forecast.content import ReportContent
+from revin_forecast.reports.forecast.verdict import judge_forecast
 from revin_forecast.reports.plotly_script import read_script
 from revin_forecast.utils.environment import environment_info
 from revin_forecast.utils.files import atomic_write
@@ -25,8 +26,6 @@ from revin_forecast.utils.files import atomic_write
 GALLERY = ROOT / "docs" / "gallery"
 LEVEL = 80
 """Interval level of the index, in percent."""
-WORSE_RATIO = 1.05
-"""Error relative to the naive forecast above which a series counts as worse."""
 SCRIPT = "plotly.js"
 """The file that draws the charts of all pages."""
 QUICK_OPTIONS = ("--target", "unemp", "--backbone", "Ridge", "--lookback", "8")
@@ -106,31 +105,22 @@ def _forecast(words: Sequence[str]) -> ReportContent:
 
 
 def describe_content(content: ReportContent) -> dict[str, Any]:
-    """Return the numbers of a page that the index shows."""
-    result, series = content.backtest, content.series
+    """Return the numbers and the judgement of a page that the index shows."""
+    result, trust, series = content.backtest, content.trust, content.series
     assert isinstance(result, BacktestResult), result
-    overall, scores = result.overall_scores, result.series_scores.set_index("series")
-    baselines = {"repeat": overall["repeat_mase"]}
-    if result.season > 1:
-        baselines["seasonal_naive"] = overall["seasonal_naive_mase"]
-    naive = min(baselines, key=lambda name: baselines[name])
-    ratios = (scores["mase"] / scores[f"{naive}_mase"]).to_dict()
-    coverages = scores[f"coverage-{LEVEL}"].to_dict()
-    worst, lowest = max(ratios, key=ratios.__getitem__), min(coverages, key=coverages.__getitem__)
+    assert trust is not None  # there is a backtest
+    judgement = judge_forecast(content)
     return {
         "rows": int(np.isfinite(series.values).any(axis=1).sum()),
         "series": len(series.targets),
-        "forecasts": len(result.cutoffs),
-        "mase": _round(overall["mase"]),
-        "naive": naive,
-        "naive_mase": _round(baselines[naive]),
-        "ratio": _round(overall["mase"] / baselines[naive]),
-        "worse_series": sum(ratio > WORSE_RATIO for ratio in ratios.values()),
-        "worst_series": str(worst),
-        "worst_ratio": _round(ratios[worst]),
-        "coverage": _round(overall[f"coverage-{LEVEL}"]),
-        "lowest_series": str(lowest),
-        "lowest_coverage": _round(coverages[lowest]),
+        "forecasts": trust.forecasts,
+        "independent": trust.independent,
+        "mase": _round(result.overall_scores["mase"]),
+        "naive": trust.naive,
+        "naive_mase": _round(result.overall_scores["mase"] / trust.error_ratio),
+        "coverage": _round(result.overall_scores[f"coverage-{LEVEL}"]),
+        "judgement": judgement.name,
+        "reasons": judgement.sentence,
     }
 
 

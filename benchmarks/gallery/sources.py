@@ -68,11 +68,10 @@ def read_emissions(path: Path) -> pd.DataFrame:
     """Return yearly emissions, in a long table, of countries with all years and large emissions."""
     table = pd.read_csv(path)
     table["year"] = table["year"].astype(int)
-    groups = table.groupby("country")
-    years = groups["year"].transform("size")
-    last = groups["emissions"].transform("last")
-    chosen = table.loc[(years == years.max()) & (last > MIN_EMISSIONS)]
-    return chosen.filter(["country", "year", "emissions"])
+    countries = table.groupby("country")["emissions"].agg(["size", "last"])
+    is_complete = countries["size"] == countries["size"].max()
+    chosen = countries.index[is_complete & (countries["last"] > MIN_EMISSIONS)]
+    return table.loc[table["country"].isin(chosen), ["country", "year", "emissions"]]
 
 
 def read_commits(path: Path) -> pd.DataFrame:

@@ -4,9 +4,10 @@ import re
 import pytest
 
 from benchmarks.gallery import make
-from benchmarks.gallery.index_page import describe_verdict, render_index
+from benchmarks.gallery.index_page import render_index
 from benchmarks.gallery.sources import locate_file
 from benchmarks.gallery.tables import TABLES
+from revin_forecast.evaluation.describe_trust import STATE_NAMES
 
 GALLERY = make.GALLERY
 RECORD = json.loads((GALLERY / "gallery.json").read_text())
@@ -52,6 +53,8 @@ def test_one_table_is_made_again(tmp_path, capsys):
     assert row["series"] == 1
     assert 0 < row["mase"] < 3
     assert 40 < row["coverage"] <= 100
+    assert row["judgement"] in STATE_NAMES.values()
+    assert row["reasons"].endswith("independent")
     assert "## Economy of the US" in (tmp_path / "index.md").read_text()
     assert "Forecast of us_macro.csv" in (tmp_path / "us_macro.html").read_text()
     assert (tmp_path / "us_macro.svg").read_text().startswith("<svg ")
@@ -62,24 +65,3 @@ def test_one_table_is_made_again(tmp_path, capsys):
 def test_a_missing_package_is_named():
     with pytest.raises(SystemExit, match=r"needs the Python package vega_absent\. Install it with"):
         locate_file("vega_absent/_data/a.csv")
-
-
-@pytest.mark.parametrize(
-    ("ratio", "coverage", "worse", "verdict"),
-    [
-        (0.5, 80, 0, "50 % less error; intervals hold"),
-        (0.99, 72, 0, "no better than the last value; intervals a little narrow"),
-        (
-            1.2,
-            95,
-            2,
-            "20 % more error, worse in 2 of 3 series; intervals too wide",
-        ),
-    ],
-)
-def test_verdicts(ratio, coverage, worse, verdict):
-    row = {"ratio": ratio, "coverage": coverage, "worse_series": worse, "series": 3}
-    row |= {"naive": "repeat", "forecasts": 40, "lowest_coverage": 66, "lowest_series": "rain"}
-    assert describe_verdict(row) == verdict
-    assert describe_verdict(row | {"lowest_coverage": 20}) == f"{verdict}, 20 % in rain"
-    assert describe_verdict(row | {"forecasts": 2}) == "2 tests: too few to judge"
