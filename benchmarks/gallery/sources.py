@@ -68,10 +68,11 @@ def read_emissions(path: Path) -> pd.DataFrame:
     """Return yearly emissions, in a long table, of countries with all years and large emissions."""
     table = pd.read_csv(path)
     table["year"] = table["year"].astype(int)
-    countries = table.groupby("country")["emissions"].agg(["size", "last"])
-    is_complete = countries["size"] == countries["size"].max()
-    chosen = countries.index[is_complete & (countries["last"] > MIN_EMISSIONS)]
-    return table.loc[table["country"].isin(chosen), ["country", "year", "emissions"]]
+    years = table["country"].value_counts().to_dict()
+    last = dict(zip(table["country"], table["emissions"], strict=True))  # the last year remains
+    complete = max(years.values())
+    chosen = [name for name in years if years[name] == complete and last[name] > MIN_EMISSIONS]
+    return table.loc[table["country"].isin(chosen)].filter(["country", "year", "emissions"])
 
 
 def read_commits(path: Path) -> pd.DataFrame:
