@@ -21,7 +21,8 @@ METHOD = """\
 Each model was fitted on the first four fifths of the rows and tested on the rest. *MASE* is the
 mean absolute error, divided by that of a naive forecast on the rows of the fit. *Naive* is the MASE
 of the better of two naive forecasts: the last value, or the last season. *80 % hold* is the share
-of true values inside the intervals of 80 %. The judgement is that of the page, the worst first.
+of true values inside the intervals of 80 %. *Tests* counts forecasts that do not overlap. The
+judgement is that of the page.
 """
 CLOSING = """\
 ## Make it again
@@ -64,7 +65,8 @@ def tabulate_result(table: GalleryTable, row: Row) -> dict[str, Any]:
         "MASE": f"{row['mase']:.2f}",
         "naive": f"{row['naive_mase']:.2f} ({row['naive'].removeprefix('repeating the ')})",
         f"{LEVEL} % hold": f"{row['coverage']:.0f} %",
-        "judgement": f"**{row['judgement']}**: {row['reasons']}",
+        "tests": row["independent"],
+        "judgement": row["judgement"],
     }
 
 
@@ -82,6 +84,7 @@ def render_entry(table: GalleryTable, row: Row) -> str:
 **{table.lesson}**
 
 * {size}; [the page]({table.name}.html)
+* Judgement: {row["judgement"]}; {row["reasons"]}.
 * Source: {table.source} (`{table.file}`).
 * Licence: {table.licence}
 

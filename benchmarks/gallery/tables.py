@@ -71,7 +71,7 @@ TABLES = (
         "Cobb (1978), The problem of the Nile: yearly flow at Aswan",
         STATSMODELS.format(text="This is public domain."),
         "The flow fell around 1899 and stayed low, and the forecast is near the mean since "
-        "then. A hundred years give about one independent test, so its gain is not proved.",
+        "then. A hundred years allow two independent tests, so its gain is not proved.",
     ),
     GalleryTable(
         "equipment",
