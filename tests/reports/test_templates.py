@@ -141,7 +141,8 @@ def test_blocks_of_json_return_any_text(text):
 
 def make_figure(text):
     """Return the values of a figure's template with a text as its names."""
-    entry = {"name": text, "colour": "#000", "has_line": True, "dash": "", "path": ""}
+    entry = {"name": text, "colour": "#000", "dark_colour": "#fff", "has_line": True}
+    entry |= {"dash": "", "path": ""}
     plot = {"key": "P1", "title": text, "caption": text, "choice_label": text}
     return {
         "plot": plot | {"figures": {text: 0, f"{text} ": 1}},

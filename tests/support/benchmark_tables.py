@@ -33,7 +33,7 @@ OBSERVATION = [
 ONSET = PROCESS[:8]
 HELPED = {"level", "scale", "trend", "random_walk", "amplitude"}
 BLOCKS = [("process", "steady"), ("process", "transition"), ("observation", "observation")]
-PLOT_KEYS = ["P1a", "P1b", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P8b", "P9", "P10"]
+PLOT_KEYS = ["Gain", "P1a", "P1b", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P8b", "P9", "P10"]
 UNMEASURED = {"P8b"}
 """Plots without a figure: ranks need six data sets."""
 SIZES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)

@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from revin_forecast.reports.benchmark.plots.plot import Plot
-from revin_forecast.reports.benchmark.style import Style
+from revin_forecast.reports.benchmark.style import DARK_COLOURS, Style
 from revin_forecast.reports.templates import render_template
 
 # plotly's dash names as SVG dash patterns, in pixels; "solid" has none.
@@ -30,15 +30,15 @@ def _legend_entry(name: str, style: Style) -> dict[str, Any]:
     # plotly's modifiers follow the name of a symbol: circle-open, circle-dot, circle-open-dot.
     symbol, *modifiers = style.symbol.split("-open")
     symbol, has_dot = symbol.removesuffix("-dot"), style.symbol.endswith("-dot")
-    fill, dot_fill = ("#fff", style.colour) if modifiers else (style.colour, "#fff")
     return {
         "name": name,
         "colour": style.colour,
+        "dark_colour": DARK_COLOURS.get(style.colour.lower(), style.colour),
         "has_line": bool(style.dash),
         "dash": SVG_DASHES.get(style.dash, ""),
         "path": _symbol_path(symbol) if symbol else "",
-        "fill": fill,
-        "dot_fill": dot_fill if has_dot else "",
+        "is_open": bool(modifiers),
+        "has_dot": has_dot,
     }
 
 

@@ -64,11 +64,23 @@ _COLUMN_LISTS = {
     "tests": "normalizer_a normalizer_b column n_datasets median_log_ratio p p_holm needed note",
     "effective": "backbone normalizer column effective",
 }
+_SUMMARY_LISTS = {
+    "curves": "kind backbone dataset severity shift arm line position mase lo hi data_sets",
+    "level_gaps": "dataset backbone severity displacement gap reach",
+    "oracle_regrets": "backbone normalizer semantics placement mase_pb oracle regret",
+    "equivariance_gaps": "backbone normalizer shift mean_gap max_gap",
+    "worst_cells": "backbone normalizer semantics placement shift arm severity dataset r_log ci_lo "
+    "ci_hi cvar10",
+    "statuses": "dataset status error shift arm n n_excl_channels",
+}
+SUMMARY_COLUMNS = {name: tuple(columns.split()) for name, columns in _SUMMARY_LISTS.items()}
+"""Columns of the tables that summarize the cells, see `cell_summaries`."""
+_COLUMN_LISTS |= _SUMMARY_LISTS
 TABLE_COLUMNS = {name: tuple(columns.split()) for name, columns in _COLUMN_LISTS.items()}
 
 _TEXT_COLUMNS = frozenset(
     f"run_key {_MODEL_COLUMNS} data_sha {_SHIFT_COLUMNS} status error channel verdict reason name "
-    "claim kind column source note what normalizer_a normalizer_b".split()
+    "claim kind column source line note what normalizer_a normalizer_b".split()
 ) - {"seed"}
 _UNCONVERTED_COLUMNS = frozenset(
     (
@@ -103,6 +115,14 @@ SHIFT_ORDER = (
 PLACEMENT_ORDER = ("clean", "steady", "transition", "horizon", "observation", "fill", "natural")
 LEADERBOARD_COLUMNS = ("clean", "steady", "transition", "observation")
 """Columns of the headline: one placement each, never an average of several."""
+
+BLOCK_TITLES = {
+    ("process", "steady"): "process shift, steady",
+    ("process", "transition"): "process shift, transition",
+    ("process", "horizon"): "process shift, horizon (control)",
+    ("observation", "observation"): "observation corruption",
+}
+"""Titles by (semantics, placement), in page order."""
 
 MIN_ERROR = 1e-6
 """Lower bound of an error before its logarithm, as in the aggregates."""

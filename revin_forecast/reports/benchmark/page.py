@@ -10,25 +10,14 @@ from revin_forecast.reports.benchmark.figure_html import render_figure
 from revin_forecast.reports.benchmark.input_tables import ONLINE, Tables, fill_tables
 from revin_forecast.reports.benchmark.plots import PLOTS
 from revin_forecast.reports.benchmark.plots.plot import Plot
-from revin_forecast.reports.benchmark.style import assign_styles
+from revin_forecast.reports.benchmark.result import describe_result, describe_scope
+from revin_forecast.reports.benchmark.style import DARK_COLOURS, assign_styles
 from revin_forecast.reports.benchmark.summary import summary_markdown
-from revin_forecast.reports.benchmark.tables.breakdowns import (
-    render_breakdowns,
-    render_fills,
-    render_intervals,
-    render_online,
-)
-from revin_forecast.reports.benchmark.tables.context import (
-    render_checks,
-    render_failures,
-    render_provenance,
-    render_shift_cards,
-)
-from revin_forecast.reports.benchmark.tables.details import render_detail_tables
 from revin_forecast.reports.benchmark.tables.incomplete import render_incomplete
-from revin_forecast.reports.benchmark.tables.scores import render_leaderboard, render_shift_tables
+from revin_forecast.reports.benchmark.tables.scores import render_leaderboard
+from revin_forecast.reports.benchmark.topics import list_topics
 from revin_forecast.reports.formatting import format_duration
-from revin_forecast.reports.templates import Section, render_template
+from revin_forecast.reports.templates import render_template
 from revin_forecast.utils.files import atomic_write
 
 
@@ -39,8 +28,8 @@ def write_benchmark_report(
 
     Args:
         tables: tables by the names of `input_tables.TABLE_COLUMNS`; any may be absent or empty.
-        facts: name, date, versions, machine, cores, threads, wall_s, git_rev, config, stages; any
-            may be absent.
+        facts: name, date, versions, machine, cores, threads, wall_s, git_rev, config, stages,
+            findings (the address of a page that discusses the results); any may be absent.
         folder: folder to write into, created if missing; existing files are replaced.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,34 +50,22 @@ def render_benchmark_report(tables: Tables, facts: Mapping[str, Any]) -> str:
         tables: every table with every column, as returned by `fill_tables`.
         facts: as for `write_benchmark_report`.
     """
-    sections = [
-        ("table-1", "Table 1. Data sets and their shift", render_shift_cards(tables), "Data"),
-        ("table-2", "Table 2. Headline", render_leaderboard(tables), "Headline"),
-        ("table-3", "Table 3. nCE by shift", render_shift_tables(tables), "nCE"),
-        ("table-4", "Table 4. Theory checks", render_checks(tables), "Theory"),
-        ("table-5", "Table 5. Failures and exclusions", render_failures(tables), "Failures"),
-        ("table-6", "Table 6. Provenance", render_provenance(tables, facts), "Provenance"),
-        ("table-7", "Table 7. Gaps: each model's own fill", render_fills(tables), "Gaps"),
-        ("table-8", "Table 8. Intervals", render_intervals(tables), "Intervals"),
-        ("table-9", "Table 9. Online learning", render_online(tables), "Online"),
-        ("table-10", "Table 10. By data set and channel", render_breakdowns(tables), "By data"),
-        ("table-11", "Further tables", render_detail_tables(tables), "Further"),
-    ]
-    for plot in plot_all(tables):
-        title = f"{plot.key}. {plot.title}"
-        sections.append((plot.key.lower(), title, render_figure(plot), plot.key))
+    plots = {plot.key: plot for plot in plot_all(tables)}
     byline = [str(facts[key]) for key in ("date", "machine") if facts.get(key)]
     if facts.get("wall_s"):
         byline.append(f"{format_duration(float(facts['wall_s']))} of wall time")
     return render_template(
         "benchmark/page.html.jinja",
-        folder="benchmark",
-        scripts=[],
         title=f"Shift benchmark {facts.get('name', '')}".strip(),
         byline=byline,
+        findings=describe_result(tables),
+        findings_page=facts.get("findings"),
+        scope=describe_scope(tables),
         incomplete=render_incomplete(tables),
-        # A section without content is left out.
-        sections=[Section(*section) for section in sections if section[2].strip()],
+        leaderboard=render_leaderboard(tables),
+        key_figure=render_figure(plots["Gain"]),
+        topics=list_topics(tables, facts, plots),
+        dark_colours=DARK_COLOURS,
     )
 
 

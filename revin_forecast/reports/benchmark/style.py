@@ -25,6 +25,31 @@ COLOURS = {
     "sky": "#56B4E9",
     "yellow": "#9A8700",
 }
+DARK_COLOURS = {
+    "#000000": "#f0f0f0",
+    "#0072b2": "#5ab0ee",
+    "#e69f00": "#f0b43c",
+    "#009e73": "#3cc79c",
+    "#d55e00": "#ff8a3d",
+    "#cc79a7": "#e39ac3",
+    "#56b4e9": "#8fd0f7",
+    "#9a8700": "#d3c13f",
+    GREY: "#a3a9b1",
+    # Ink, lines and grids of figures.
+    "#222222": "#e4e7eb",
+    "#666666": "#a3a9b1",
+    "#888888": "#9aa1a9",
+    "#999999": "#747c85",
+    "#dddddd": "#3a4149",
+    "#e8e8e8": "#2e343b",
+    # The page, and the ends of the heat map's colours.
+    "#ffffff": "#15191e",
+    "#0b5a94": "#2f7fc1",
+    "#7fb5d8": "#24517a",
+    "#f2b27a": "#7d4a1c",
+    "#c25400": "#d9701f",
+}
+"""The colour of a dark page by that of a light page; page.js replaces them in the figures."""
 _DASHES = ("dash", "solid", "dot", "dashdot", "longdash", "solid", "dash", "dot")
 _SYMBOLS = ("square", "circle", "triangle-up", "diamond", "x", "cross", "triangle-down", "star")
 

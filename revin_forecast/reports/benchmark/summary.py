@@ -9,11 +9,12 @@ from markupsafe import Markup
 
 from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
+    BLOCK_TITLES,
     LEADERBOARD_COLUMNS,
     Tables,
     list_backbone_names,
 )
-from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
+from revin_forecast.reports.benchmark.result import describe_result, describe_scope
 from revin_forecast.reports.benchmark.tables.context import describe_verdicts, provenance_facts
 from revin_forecast.reports.benchmark.tables.incomplete import describe_failures, describe_gaps
 from revin_forecast.reports.benchmark.tables.scores import Row, format_rank, has_twin, rows_by_model
@@ -39,6 +40,8 @@ def summary_markdown(tables: Tables, facts: Mapping[str, Any]) -> str:
     return render_template(
         "benchmark/summary.md.jinja",
         name=facts.get("name", ""),
+        findings=describe_result(tables),
+        scope=describe_scope(tables),
         columns=list(LEADERBOARD_COLUMNS),
         datasets=_list_datasets(tables),
         scores=[

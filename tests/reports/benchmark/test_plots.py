@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from revin_forecast.reports.benchmark.input_tables import (
+    SUMMARY_COLUMNS,
     TABLE_COLUMNS,
     dataset_errors,
     error_curves,
@@ -90,7 +91,10 @@ def readers(small_tables):
     return readers
 
 
-@pytest.mark.parametrize("absent", [name for name in TABLE_COLUMNS if name != "cells"])
+MEASURED = [name for name in TABLE_COLUMNS if name != "cells" and name not in SUMMARY_COLUMNS]
+
+
+@pytest.mark.parametrize("absent", MEASURED)
 def test_each_table_may_be_absent(small_tables, readers, absent):
     tables = fill_tables({name: frame for name, frame in small_tables.items() if name != absent})
     for key, draw in readers[absent]:
@@ -98,6 +102,20 @@ def test_each_table_may_be_absent(small_tables, readers, absent):
     summary_markdown(tables, make_report_facts())
     assert render_leaderboard(tables)
     assert render_provenance(tables, make_report_facts())
+
+
+def test_key_figure_compares_each_model_with_its_twin(tables, plots):
+    figure = first_figure(plots["Gain"])
+    assert annotation_texts(figure)[:2] == ["clean data", "steady shift"]
+    headline = tables["headline"]
+    rows = headline[(headline["column"] == "steady") & (headline["normalizer"] == "RevIN")]
+    less = next(t for t in figure.data if t.xaxis == "x2" and t.name == "clearly less error")
+    ratios = dict(zip(less.customdata, less.x, strict=True))
+    for row in rows.itertuples():
+        assert ratios[f"RevIN on {row.backbone}"] == pytest.approx(
+            np.exp(row.against_twin), rel=1e-3
+        )
+        assert row.twin_hi < 0
 
 
 def test_severity_curves_are_geometric_means_over_datasets(tables, plots):

@@ -15,9 +15,16 @@ from revin_forecast.reports.benchmark.tables.breakdowns import (
     render_online,
 )
 from revin_forecast.reports.benchmark.tables.context import render_checks, render_failures
-from revin_forecast.reports.benchmark.tables.details import render_detail_tables
+from revin_forecast.reports.benchmark.tables.details import (
+    render_detail_tables,
+    render_recovery_ages,
+)
 from revin_forecast.reports.benchmark.tables.incomplete import render_incomplete
-from revin_forecast.reports.benchmark.tables.scores import render_leaderboard, render_shift_tables
+from revin_forecast.reports.benchmark.tables.scores import (
+    render_leaderboard,
+    render_shift_tables,
+    render_twins,
+)
 from tests.support.benchmark_tables import DATA_SETS, HOSTILE, NORMALIZERS
 
 
@@ -32,7 +39,7 @@ def test_ratios_are_marked_if_their_interval_excludes_1(tables):
         "observation": (0.8, np.nan, np.nan),
     }.items():
         headline.loc[rows & (headline.column == column), keys] = np.log(ratios)
-    text = render_leaderboard({**tables, "headline": headline})
+    text = render_twins({**tables, "headline": headline})
     for cell in (
         '<td class="number better">0.800 ▼ <small>[0.700, 0.900]</small></td>',
         '<td class="number">0.900 <small>[0.700, 1.10]</small></td>',
@@ -44,9 +51,14 @@ def test_ratios_are_marked_if_their_interval_excludes_1(tables):
 
 def test_leaderboard_marks_the_best_and_the_sign_of_each_effect(tables):
     text = render_leaderboard(tables)
-    rows = re.findall(r"<tr>.*?</tr>", text)
+    rows = re.findall(r"<tr>.*?</tr>", text + render_twins(tables))
     model_rows = [row for row in rows if ">Ridge<" in row and ">RevIN<" in row]
     assert len(model_rows) == 3  # errors, ratios to the twin, regrets
+    order = re.findall(r'<th scope="row">(\w+)</th><td>(\w+)</td>', text)
+    headline = tables["headline"]
+    steady = headline[(headline["column"] == "steady") & headline["rank"].notna()]
+    best = steady.sort_values("rank")[["backbone", "normalizer"]].to_numpy().tolist()
+    assert order == [tuple(names) for names in best]
     gain, *shifted = re.findall(r"<td class=\"number[^>]*>([^<]*)", model_rows[1])
     under_shift, alone = shifted[::2], shifted[1::2]
     assert "▼" in gain
@@ -85,6 +97,16 @@ def test_regrets_and_equivariance_gaps_are_means_of_cells(small_tables):
     gaps = extract_details(tables, "Equivariance gaps")
     assert re.search(rf"Ridge\s+RevIN\s+{mean:.3f}\s+0.500", gaps)
     assert not render_detail_tables(fill_tables({})).strip()
+
+
+def test_tables_have_captions_and_headers_with_a_scope(tables):
+    renders = (render_leaderboard, render_twins, render_shift_tables, render_checks)
+    renders += (render_failures, render_fills, render_intervals, render_online, render_breakdowns)
+    renders += (render_detail_tables, render_recovery_ages)
+    for render in renders:
+        text = render(tables)
+        assert text.count("<table><caption>") == text.count("<table") > 0
+        assert not re.search(r"<th(?! scope=)|<th[^>]*></th>", text.replace("<thead", ""))
 
 
 def test_effective_robustness_is_shown(tables):

@@ -10,6 +10,7 @@ from revin_forecast.reports.benchmark.plots.curves import (
     plot_recovery_curves,
 )
 from revin_forecast.reports.benchmark.plots.example_windows import plot_example_windows
+from revin_forecast.reports.benchmark.plots.gains import plot_gains
 from revin_forecast.reports.benchmark.plots.heat_map import plot_heat_map
 from revin_forecast.reports.benchmark.plots.plot import Plot
 from revin_forecast.reports.benchmark.plots.scatter import (
@@ -21,6 +22,7 @@ from revin_forecast.reports.benchmark.plots.shift_size import plot_break_even, p
 from revin_forecast.reports.benchmark.style import Styles
 
 PLOTS: tuple[Callable[[Tables, Styles], Plot], ...] = (
+    plot_gains,
     plot_process_curves,
     plot_observation_curves,
     plot_recovery_curves,

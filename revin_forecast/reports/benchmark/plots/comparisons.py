@@ -31,11 +31,11 @@ from revin_forecast.reports.formatting import format_label, truncate
 PAIRWISE_TEXT = (
     "P8",
     "Paired differences, data set by data set",
-    "E/E_twin of each normalizer, log scale, with 95 % intervals of the paired log ratio; below 1 "
-    "(left of the dotted line) the normalizer has less error than no normalizer on the same "
-    "windows and seeds. A claim about normalizers in general needs the same side on most data "
-    "sets, not narrow intervals on one. Good: left of the line in clean, steady and transition, "
-    "and not far right of it under observation. Each panel has its own scale.",
+    "Error relative to no normalizer on each data set, log scale, with 95 % intervals. Left of "
+    "the dotted line the normalizer helps. A claim about normalizers in general needs the same "
+    "side on most data sets, not a narrow interval on one. Good: left of the line on clean data, "
+    "in steady and transition, and not far right of it under observation. Each panel has its own "
+    "scale.",
 )
 
 
@@ -122,10 +122,10 @@ MIN_DATASETS = 6
 RANK_TEXT = (
     "P8b",
     "Ranks over data sets",
-    "Mean rank of each normalizer over the data sets (1 is best), from its paired log ratio to no "
-    "normalizer, mean over backbones. A bar joins normalizers that pairwise Wilcoxon signed-rank "
-    "tests with Holm's correction cannot distinguish at 5 %. Good: far to the left, with no bar to "
-    "the next. Read P8 first: a rank hides how large a difference is.",
+    "Mean rank of each normalizer over the data sets (1 is best), from the ratios of figure P8, "
+    "as a mean over backbones. A bar joins normalizers without a significant difference at 5 % "
+    "(pairwise Wilcoxon signed-rank tests, Holm's correction). Good: far to the left, without a "
+    "bar to the next. A rank hides how large a difference is.",
 )
 
 
@@ -238,7 +238,7 @@ def _group_bar_traces(
             "x": [float(means[first]) - 0.05, float(means[last]) + 0.05],
             "y": [-0.3 - 0.18 * (number % 3)] * 2,
             "mode": "lines",
-            "line": {"color": "#222", "width": 4},
+            "line": {"color": "#222222", "width": 4},
             "hoverinfo": "skip",
             **axis_names(panel),
         }

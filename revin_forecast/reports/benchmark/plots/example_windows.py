@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from plotly.graph_objects import Figure
 
 from revin_forecast.reports.benchmark.input_tables import (
@@ -23,18 +24,17 @@ from revin_forecast.reports.benchmark.style import COLOURS, Style, Styles
 EXAMPLE_WINDOWS_TEXT = (
     "P7",
     "Example windows: the worst and the typical",
-    "Three windows with the largest error (top) and three around the median (below): the shifted "
-    "look-back, then, right of the dotted boundary, the truth and two forecasts, in training sd "
-    "over steps from the boundary. 'Clean forecast, moved along' is the forecast of the clean "
-    "window after the same shift; the gap between it and the forecast of the shifted window is "
-    "the equivariance gap. Good: both forecasts coincide with each other and with the truth. Under "
-    "observation corruption the truth is clean, and a forecast that follows the corrupted "
-    "look-back is wrong.",
+    "Top: three windows with the largest error. Below: three typical ones. Left of the dotted "
+    "boundary is the shifted look-back, right of it the truth and two forecasts, in training sd. "
+    "'Clean forecast, moved along' is the forecast of the clean window after the same shift; a "
+    "model that moves with its data forecasts the same. Good: both forecasts on the truth. Where "
+    "only the observation is wrong, the truth is clean, and a forecast that follows the look-back "
+    "is wrong.",
 )
 MAX_VALUES = 100_000
 """Values drawn at most: the page, with plotly.js, must not exceed 8 MB."""
-MAX_CHOICES = 44
-"""Choices offered: two models for each of 22 shifts; each one takes time to draw."""
+MAX_CHOICES = 22
+"""Choices offered: one model for each of 22 shifts."""
 
 LINE_STYLES = {
     "past": ("look-back (shifted)", Style("#888888", "solid", "")),
@@ -92,6 +92,12 @@ def _select_choices(frame: Frame) -> dict[tuple[Any, ...], Frame]:
     return {key: rows for _, key, rows in selected}
 
 
+def select_examples(frame: Frame) -> Frame:
+    """Return the rows of the choices that the page offers."""
+    choices = _select_choices(frame) if len(frame) else {}
+    return pd.concat([*choices.values()], ignore_index=True) if choices else frame
+
+
 def _choice_title(key: tuple[Any, ...]) -> str:
     shift, arm, severity, backbone, normalizer, dataset = key
     shift_name = format_shift(shift, arm)
@@ -117,7 +123,8 @@ def _windows_figure(rows: Frame) -> Figure:
             traces.append(
                 {
                     "type": "scatter",
-                    "x": list(range(start, start + len(values))),
+                    "x0": start,
+                    "dx": 1,
                     "y": [None if math.isnan(value) else value for value in values],
                     "mode": "lines",
                     "line": {"color": style.colour, "dash": style.dash, "width": 1.5},

@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
+    BLOCK_TITLES,
     PLACEMENT_ORDER,
     Frame,
     Tables,
@@ -23,12 +24,11 @@ from revin_forecast.reports.formatting import format_label, format_number
 HEAT_MAP_TEXT = (
     "P3",
     "Gain of each normalizer: nCE",
-    "nCE = exp(mean of log(E/E_twin)) over severities, seeds and data sets; the twin is the same "
-    "backbone with the same seed and no normalizer (Identity, 1 by definition, not drawn). Below 1 "
-    "(blue): less error than the twin; above 1 (orange): more. The colours are symmetric in the "
-    "logarithm and saturate at 10-fold. Good: blue in the process blocks without orange in the "
-    "observation block; no known normalizer is blue everywhere. Blocks are never averaged. An "
-    "asterisk: some cells failed for every model and are left out; -: the model lacks cells.",
+    "Each number is nCE: the error divided by that of the same backbone without a normalizer, as "
+    "a geometric mean over severities, seeds and data sets. Blue, below 1: less error. Orange, "
+    "above 1: more. Colours end at a factor of 10. Good: blue in the process blocks and not "
+    "orange in the observation block; no known normalizer is blue everywhere. An asterisk: some "
+    "cells failed for every model. A dash: the model lacks cells.",
 )
 COLOUR_SCALE = (
     (0, "#0b5a94"),
@@ -41,14 +41,6 @@ MAX_RATIO = 10.0
 """Ratio at which the colours saturate: one extreme cell must not wash out the others."""
 ROW_HEIGHT, HEADER_HEIGHT, BLOCK_GAP, MARGIN_LEFT, MARGIN_BOTTOM = 24, 104, 34, 168, 12
 """Heights and widths in pixels: row, space above the first block, gap between blocks, margins."""
-
-BLOCK_TITLES = {
-    ("process", "steady"): "process shift, steady",
-    ("process", "transition"): "process shift, transition",
-    ("process", "horizon"): "process shift, horizon (control)",
-    ("observation", "observation"): "observation corruption",
-}
-"""Titles by (semantics, placement), in page order."""
 
 ModelKey = tuple[str, str]
 """Backbone and normalizer."""
@@ -177,4 +169,4 @@ def _mark_backbones(figure: Figure, backbones: list[str]) -> None:
             showarrow=False,
         )
         if first:
-            figure.add_vline(x=first - 0.5, line={"color": "#666", "width": 1.2})
+            figure.add_vline(x=first - 0.5, line={"color": "#666666", "width": 1.2})

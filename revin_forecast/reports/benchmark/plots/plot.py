@@ -8,19 +8,19 @@ from plotly.graph_objects import Figure
 
 from revin_forecast.reports.benchmark.style import Style, Styles
 
-FONT = {"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": 12, "color": "#222"}
+FONT = {"family": "system-ui, -apple-system, Segoe UI, sans-serif", "size": 12, "color": "#222222"}
 AXIS_STYLE: Mapping[str, Any] = {
     "showline": True,
-    "linecolor": "#999",
+    "linecolor": "#999999",
     "gridcolor": "#e8e8e8",
     "zeroline": False,
     "ticks": "outside",
     "ticklen": 3,
-    "tickcolor": "#999",
+    "tickcolor": "#999999",
     "tickfont": {"size": 11},
     "tickangle": 0,
 }
-REFERENCE_LINE_STYLE: Mapping[str, Any] = {"color": "#666", "width": 1.2, "dash": "dot"}
+REFERENCE_LINE_STYLE: Mapping[str, Any] = {"color": "#666666", "width": 1.2, "dash": "dot"}
 """Style of reference lines: y = x, no effect, the boundary of a window."""
 
 
@@ -62,8 +62,8 @@ def build_layout(height: int, margin: Mapping[str, int]) -> dict[str, Any]:
         "height": height,
         "margin": {**margin, "pad": 0},
         "showlegend": False,  # the page draws one legend for all panels
-        "paper_bgcolor": "#fff",
-        "plot_bgcolor": "#fff",
+        "paper_bgcolor": "#ffffff",
+        "plot_bgcolor": "#ffffff",
         "hoverlabel": {"font": {"size": 12}},
         "dragmode": False,
     }

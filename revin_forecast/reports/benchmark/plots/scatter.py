@@ -9,6 +9,7 @@ import pandas as pd
 from plotly.graph_objects import Figure
 
 from revin_forecast.reports.benchmark.input_tables import (
+    BLOCK_TITLES,
     LEADERBOARD_COLUMNS,
     ONLINE,
     PLACEMENT_ORDER,
@@ -19,7 +20,6 @@ from revin_forecast.reports.benchmark.input_tables import (
     list_dataset_names,
     ratios_to_baseline,
 )
-from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
 from revin_forecast.reports.benchmark.plots.panels import (
     MARGIN_TOP,
     PanelSizes,
@@ -35,10 +35,10 @@ from revin_forecast.reports.formatting import format_label
 ROBUSTNESS_TEXT = (
     "P4",
     "Clean against shifted error",
-    "One point per model, MASE* with 95 % intervals, both axes logarithmic; the dotted line is y = "
-    "x, no degradation. Good: low and to the left, on the line. A point on the line but far to "
-    "the right is robust because it is bad everywhere: distance from the line alone is not "
-    "a ranking. Grey: reference models. Open or dotted symbols: further backbones.",
+    "One point for each model: its error (MASE*) under a shift against that on clean data, both "
+    "on log scales, with 95 % intervals. On the dotted line the shift makes no difference. Good: "
+    "low and to the left, near the line. A point on the line but far to the right is bad "
+    "everywhere. Grey: reference models. Open or dotted symbols: further backbones.",
 )
 
 
@@ -115,11 +115,9 @@ def _draw_robustness_panel(
 COST_TEXT = (
     "P10",
     "Cost against mCE",
-    "Seconds of training and evaluation of one model (geometric mean over data sets and seeds, "
-    "log scale) against mCE, the geometric mean of nCE over shifts (log scale; below 1, the "
-    "dotted line: less error than the twin without a normalizer). Good: low and to the left. Open "
-    "or dotted symbols: further backbones. Seconds depend on the machine and do not enter any "
-    "ranking.",
+    "Seconds to train and measure one model, against the mean gain mCE (both on log scales; below "
+    "1, the dotted line: less error than without a normalizer). Good: low and to the left. Open "
+    "or dotted symbols: further backbones. Seconds depend on the machine and enter no rank.",
 )
 
 
@@ -176,13 +174,11 @@ LABEL_ROWS = 5
 REMOVABILITY_TEXT = (
     "P5",
     "Removable fraction against gain",
-    "Each column of points is a data set, named at the top; horizontal: its removable fraction, "
-    "the part of the train-to-test energy distance that instance normalization takes away (median "
-    "over channels; 1: all of the shift is level and scale, below 0: normalized windows differ "
-    "more than raw ones). Vertical: E/E_twin on the clean test part, log scale, with 95 % "
-    "intervals; below 1 the normalizer helps. Good (for the measure): points fall from left to "
-    "right. Data sets whose shift is not above the noise floor have no fraction and are shown at "
-    "the left, under 'no shift'.",
+    "Does the shift card predict the gain? Each column of points is a data set. Horizontal: the "
+    "fraction of its own shift that normalizing removes (1: all, below 0: normalized windows "
+    "differ more than raw ones). Vertical: clean error relative to no normalizer, log scale, with "
+    "95 % intervals; below 1 the normalizer helps. Good (for the card): points fall from left to "
+    "right. Data sets without a shift above the noise are at the left, under 'no shift'.",
 )
 
 
@@ -289,7 +285,7 @@ def _annotate_datasets(figure: Figure, positions: Mapping[str, float]) -> None:
             showarrow=False,
             font={"size": 11},
         )
-        figure.add_vline(x=positions[name], line={"color": "#ddd", "width": 1}, layer="below")
+        figure.add_vline(x=positions[name], line={"color": "#dddddd", "width": 1}, layer="below")
     extra_height = 15 * sum(end > -math.inf for end in ends) - 15
     layout: Any = figure["layout"]
     height = layout["height"] + extra_height

@@ -6,12 +6,15 @@ import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure
 
+from revin_forecast.reports.benchmark.cell_summaries import (
+    BREAK_EVEN_NORMALIZER,
+    LINEAR_BACKBONES,
+    read_summary,
+)
 from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
-    Column,
     Frame,
     Tables,
-    dataset_errors,
     format_shift,
     list_backbone_names,
     list_shifts,
@@ -34,27 +37,24 @@ from revin_forecast.reports.formatting import format_number, format_tick
 BREAK_EVEN_TEXT = (
     "P9",
     "Break-even of RevIN under a level shift",
-    "E(RevIN) - E(Identity), MASE*, of linear backbones against the size of a steady level shift; "
-    "both axes are square-root scaled to separate small values. Below 0 RevIN has less "
-    "error. The dashed line is the theory's break-even δ* = (1'Σ⁻¹1)^(-1/2), the sd of a window's "
-    "best estimate of its level, with Σ the autocovariances of training about its mean; median "
-    "over channels. Good: the curve is above 0 to the left of δ*, below 0 to its right. Theory "
-    "holds for squared errors of a series that is stationary "
-    "except for this shift; where levels move by themselves between training and test, RevIN pays "
-    "from the start. δ = 0 is the clean series. Bars: 95 % intervals of the two errors, combined "
-    "as if independent and therefore too wide, since the windows are paired.",
+    "Error with RevIN less the error without, for linear backbones, against the size of a steady "
+    "level shift. Below 0 RevIN has less error. The dashed line is the size δ* from which the "
+    "theory expects RevIN to help: (1'Σ⁻¹1)^(-1/2), with Σ the autocovariances of the training "
+    "part (median over channels). Good (for the theory): the curve is above 0 to the left of δ* "
+    "and below 0 to its right. The theory assumes squared errors and a series that is stationary "
+    "except for this shift; where levels move by themselves, RevIN helps from the start. Both "
+    "axes are square-root scaled. Bars are 95 % intervals, too wide because the windows are "
+    "paired.",
 )
-LINEAR_BACKBONES = ("Ridge", "Linear")
-NORMALIZER = "RevIN"
 
 
 def plot_break_even(tables: Tables, styles: Styles) -> Plot:
     """Draw a panel for each data set, with a line for each linear backbone."""
-    gaps = _error_differences(tables["cells"])
+    gaps = read_summary(tables, "level_gaps")
     if gaps.empty:
         reason = (
             f"This plot needs finished level shifts of {' or '.join(LINEAR_BACKBONES)} with "
-            f"{NORMALIZER} and {BASELINE}."
+            f"{BREAK_EVEN_NORMALIZER} and {BASELINE}."
         )
         return Plot(*BREAK_EVEN_TEXT, missing_reason=reason)
     theory = tables["shiftcards"].groupby("dataset")["delta_star"].median()
@@ -79,45 +79,10 @@ def plot_break_even(tables: Tables, styles: Styles) -> Plot:
     return Plot(*BREAK_EVEN_TEXT, figures={"": figure}, legend=build_backbone_legend(backbones))
 
 
-def _error_differences(cells: Frame) -> Frame:
-    """Return dataset, backbone, severity, displacement, gap and reach of clean and shifted levels.
-
-    `gap` is E(RevIN) - E(Identity); `reach` is half the width of its interval.
-    """
-    steady = (
-        (cells["shift"] == "level") & (cells["placement"] == "steady") & (cells["severity"] > 0)
-    )
-    cells = cells[(steady | (cells["placement"] == "clean")) & (cells["role"] == "model")]
-    cells = cells[
-        cells["backbone"].isin(LINEAR_BACKBONES) & cells["normalizer"].isin((NORMALIZER, BASELINE))
-    ]
-    errors = dataset_errors(cells)
-    keys = ["dataset", "backbone", "severity"]
-    # An interval of log E has, to first order, E times its width for E itself.
-    errors = errors.assign(reach=errors["mase"] * (errors["above"] + errors["below"]) / 2)
-    parts = errors.groupby([*keys, "line"])[["mase", "reach"]].mean().unstack("line").dropna()
-    lines = set(parts.columns.get_level_values("line"))
-    if parts.empty or not {NORMALIZER, BASELINE} <= lines:
-        return pd.DataFrame(columns=[*keys, "displacement", "gap", "reach"])
-    sizes = cells.assign(size=cells["displacement"].abs()).groupby(keys)["size"].median()
-    gaps = pd.DataFrame(
-        {
-            "gap": parts["mase"][NORMALIZER] - parts["mase"][BASELINE],
-            "reach": np.hypot(parts["reach"][NORMALIZER], parts["reach"][BASELINE]),
-            "displacement": sizes,
-        }
-    ).reset_index()
-    gaps.loc[gaps["severity"] == 0, "displacement"] = 0.0
-    gaps = gaps.dropna(subset=["gap", "displacement"])
-    # A data set with the clean series alone has no curve.
-    max_severity: Column = gaps.groupby("dataset")["severity"].transform("max")
-    return gaps[max_severity > 0]
-
-
 def _draw_line(
     figure: Figure, rows: Frame, panel: int, backbone_index: int, styles: Styles
 ) -> None:
-    style, middle = styles[NORMALIZER], signed_root(rows["gap"])
+    style, middle = styles[BREAK_EVEN_NORMALIZER], signed_root(rows["gap"])
     high, low = signed_root(rows["gap"] + rows["reach"]), signed_root(rows["gap"] - rows["reach"])
     figure.add_trace(
         {
@@ -187,12 +152,11 @@ def _draw_theory_line(figure: Figure, delta: float, panel: int) -> None:
 NATURAL_SHIFT_TEXT = (
     "P6",
     "Natural shift: error by decile",
-    "Nothing is perturbed here. Real test windows are sorted by the distance of their look-back "
-    "from the training part, in level (|window mean - train mean| / train sd) and in scale "
-    "(log(window sd / train sd)), and cut into ten equal parts. MASE* (log scale, lower is "
-    "better) with 95 % bands. Good: a flat line that starts low. For scale, the first deciles "
-    "vary less than the training part and the last ones more. In brackets: the median "
-    "displacement of the decile.",
+    "Nothing is added here. Real test windows are sorted by their distance from the training "
+    "part, in level and in scale, and cut into ten equal parts. Error (MASE*, log scale, lower is "
+    "better) with 95 % bands. Good: a flat line that starts low. For scale, the first parts vary "
+    "less than the training part and the last ones more. In brackets: the median distance of the "
+    "part, in training sd.",
 )
 
 

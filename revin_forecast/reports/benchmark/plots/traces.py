@@ -74,7 +74,7 @@ def reference_line(x: Sequence[float], y: Sequence[float], panel: int) -> dict[s
         "x": list(x),
         "y": list(y),
         "mode": "lines",
-        "line": {"color": "#666", "width": 1.2, "dash": "dot"},
+        "line": {"color": "#666666", "width": 1.2, "dash": "dot"},
         "hoverinfo": "skip",
         **axis_names(panel),
     }

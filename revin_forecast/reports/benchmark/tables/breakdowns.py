@@ -31,11 +31,12 @@ def render_fills(tables: Tables) -> Markup:
     """Return the effect of each model's own fill of gaps; an empty text without such cells."""
     frame = tables["fills"]
     severities = sorted(frame["severity"].dropna().unique())
+    rows = _rows_by_column(frame, "severity", severities, tables)
     return render_template(
         "benchmark/tables/fills.html.jinja",
         severities=severities,
-        rows=_rows_by_column(frame, "severity", severities, tables),
-        baseline=BASELINE,
+        rows=rows,
+        twins=[(model, parts) for model, parts in rows if _has_ratio(parts)],
     )
 
 

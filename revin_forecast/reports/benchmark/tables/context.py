@@ -6,6 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from revin_forecast.reports.benchmark.cell_summaries import read_summary
 from revin_forecast.reports.benchmark.input_tables import REFERENCE, Frame, Tables, format_shift
 from revin_forecast.reports.formatting import format_duration, truncate
 from revin_forecast.reports.templates import render_template
@@ -52,11 +53,10 @@ def provenance_facts(tables: Tables, facts: Mapping[str, Any]) -> dict[str, str]
     seeds = sorted(runs.loc[runs["role"] == "model", "seed"].dropna().unique())
     provenance["seeds"] = ", ".join(f"{seed:.0f}" for seed in seeds)
     provenance["runs"] = f"{(runs['status'] == 'done').sum()} done of {len(runs)}"
-    cells = tables["cells"]
-    counts = cells["status"].value_counts()
+    counts = read_summary(tables, "statuses").groupby("status")["n"].sum()
     status_labels = {"done": "done", "failed": "failed", "excluded": "not applicable"}
     provenance["cells"] = ", ".join(
-        f"{counts.get(status, 0)} {label}" for status, label in status_labels.items()
+        f"{counts.get(status, 0):.0f} {label}" for status, label in status_labels.items()
     )
     return provenance
 
@@ -92,7 +92,7 @@ def describe_verdicts(cards: Frame) -> str:
 
 def render_failures(tables: Tables) -> Markup:
     """Return the tables of failed runs and cells, excluded channels and inapplicable shifts."""
-    cells, failures = tables["cells"], _failure_rows(tables)
+    cells, failures = read_summary(tables, "statuses"), _failure_rows(tables)
     excluded_channels = cells.groupby("dataset")["n_excl_channels"].max()
     not_applicable = cells[cells["status"] == "excluded"].groupby(["dataset", "error"], sort=True)
     return render_template(
@@ -102,7 +102,12 @@ def render_failures(tables: Tables) -> Markup:
         excluded_channels=excluded_channels[excluded_channels > 0].to_dict(),
         # Shifts that do not apply to a data set are not failures.
         not_applicable=[
-            {"dataset": name, "shifts": _shift_names(rows), "count": len(rows), "reason": reason}
+            {
+                "dataset": name,
+                "shifts": _shift_names(rows),
+                "count": int(rows["n"].sum()),
+                "reason": reason,
+            }
             for (name, reason), rows in not_applicable
         ],
     )

@@ -5,63 +5,89 @@ from typing import Any
 
 from markupsafe import Markup
 
-from revin_forecast.reports.benchmark.input_tables import Frame, Tables, format_shift, list_shifts
-from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
+from revin_forecast.reports.benchmark.cell_summaries import read_summary
+from revin_forecast.reports.benchmark.input_tables import (
+    BLOCK_TITLES,
+    Frame,
+    Tables,
+    format_shift,
+    list_shifts,
+)
 from revin_forecast.reports.benchmark.style import ordered_models
-from revin_forecast.reports.benchmark.tables.scores import ModelKey, count_columns
+from revin_forecast.reports.benchmark.tables.scores import ModelKey, count_columns, split_models
 from revin_forecast.reports.formatting import MISSING
 from revin_forecast.reports.templates import render_template
 
+MAX_COLUMNS = 14
+"""Models in a table of recovery ages."""
+
 
 def render_detail_tables(tables: Tables) -> Markup:
-    """Return the tables that are not empty, each collapsed; an empty text without any."""
+    """Return the tables of regret, equivariance gaps, worst cases and effective robustness."""
     return render_template(
         "benchmark/tables/details.html.jinja",
-        curve_areas=_list_curve_areas(tables),
-        recovery=_list_recovery_ages(tables),
         regrets=_list_regrets(tables),
         gaps=_list_equivariance_gaps(tables),
         worst_cells=_list_worst_cells(tables),
-        tests=tables["tests"].to_dict("records"),
         effective=tables["effective"].to_dict("records"),
+    )
+
+
+def render_curve_areas(tables: Tables) -> Markup:
+    """Return the area under the severity curves of each model; an empty text without any."""
+    return render_template(
+        "benchmark/tables/curve_areas.html.jinja", curve_areas=_list_curve_areas(tables)
+    )
+
+
+def render_recovery_ages(tables: Tables) -> Markup:
+    """Return the age at which each model has recovered; an empty text without any."""
+    return render_template(
+        "benchmark/tables/recovery.html.jinja", recovery=_list_recovery_ages(tables)
+    )
+
+
+def render_tests(tables: Tables) -> Markup:
+    """Return the tests over data sets; an empty text without any."""
+    return render_template(
+        "benchmark/tables/tests.html.jinja", tests=tables["tests"].to_dict("records")
     )
 
 
 def _list_regrets(tables: Tables) -> list[tuple[tuple[str, ...], list[float]]]:
     """Return model, place, error, oracle and regret, for processes that have an oracle."""
-    cells = _finished_cells(tables, "regret")
+    frame = read_summary(tables, "oracle_regrets")
     titles = {("clean", "clean"): "clean", **BLOCK_TITLES}
+    rows = {
+        (row["backbone"], row["normalizer"], row["semantics"], row["placement"]): [
+            row[name] for name in ("mase_pb", "oracle", "regret")
+        ]
+        for row in frame.to_dict("records")
+    }
     return [
-        ((*model, title), rows[["mase_pb", "oracle", "regret"]].mean().tolist())
-        for model in ordered_models(cells, tables)
-        for (semantics, placement), title in titles.items()
-        if len(
-            rows := _select_model(cells, model).query(
-                "semantics == @semantics and placement == @placement"
-            )
-        )
+        ((*model, title), rows[*model, *block])
+        for model in ordered_models(frame, tables)
+        for block, title in titles.items()
+        if (*model, *block) in rows
     ]
 
 
 def _list_equivariance_gaps(tables: Tables) -> list[tuple[ModelKey, list[float]]]:
     """Return each model with the mean and largest gap of level and of scale."""
-    cells = _finished_cells(tables, "eg")
-    rows = []
-    for model in ordered_models(cells, tables):
-        part = _select_model(cells, model)
-        gaps = [part[part["shift"] == shift]["eg"] for shift in ("level", "scale")]
-        rows.append((model, [float(value) for gap in gaps for value in (gap.mean(), gap.max())]))
-    return rows
+    frame = read_summary(tables, "equivariance_gaps")
+    gaps = {
+        (row["backbone"], row["normalizer"], row["shift"]): [row["mean_gap"], row["max_gap"]]
+        for row in frame.to_dict("records")
+    }
+    missing = [math.nan, math.nan]
+    return [
+        (model, [gap for shift in ("level", "scale") for gap in gaps.get((*model, shift), missing)])
+        for model in ordered_models(frame, tables)
+    ]
 
 
 def _select_model(frame: Frame, model: ModelKey) -> Frame:
     return frame[(frame["backbone"] == model[0]) & (frame["normalizer"] == model[1])]
-
-
-def _finished_cells(tables: Tables, column: str) -> Frame:
-    cells = tables["cells"]
-    done = (cells["status"] == "done") & (cells["role"] == "model")
-    return cells[done & cells[column].notna()]
 
 
 def _list_curve_areas(tables: Tables) -> dict[str, Any]:
@@ -81,20 +107,22 @@ def _list_curve_areas(tables: Tables) -> dict[str, Any]:
     }
 
 
-def _list_recovery_ages(tables: Tables) -> dict[str, Any]:
-    """Return groups of columns, normalizers, and each shift with the ages of all models."""
+def _list_recovery_ages(tables: Tables) -> list[dict[str, Any]]:
+    """Return tables of at most `MAX_COLUMNS` models: groups of columns, normalizers and rows."""
     frame = tables["recovery"]
-    models = ordered_models(frame, tables)
-    rows = []
-    for shift in list_shifts(frame):
-        part = frame[(frame["shift"] == shift[0]) & (frame["arm"] == shift[1])]
-        ages = [_describe_recovery_age(_select_model(part, model)) for model in models]
-        rows.append((format_shift(*shift), ages))
-    return {
-        "groups": count_columns(models),
-        "normalizers": [normalizer for _, normalizer in models],
-        "rows": rows if models else [],
-    }
+    return [
+        {
+            "groups": count_columns(models),
+            "normalizers": [normalizer for _, normalizer in models],
+            "rows": [(format_shift(*s), _list_ages(frame, s, models)) for s in list_shifts(frame)],
+        }
+        for models in split_models(ordered_models(frame, tables), MAX_COLUMNS)
+    ]
+
+
+def _list_ages(frame: Frame, shift: tuple[str, str], models: list[ModelKey]) -> list[str]:
+    rows = frame[(frame["shift"] == shift[0]) & (frame["arm"] == shift[1])]
+    return [_describe_recovery_age(_select_model(rows, model)) for model in models]
 
 
 def _describe_recovery_age(rows: Frame) -> str:
@@ -108,17 +136,13 @@ def _describe_recovery_age(rows: Frame) -> str:
 
 def _list_worst_cells(tables: Tables) -> list[dict[str, Any]]:
     """Return the cell with the largest growth of the error, of each model and semantics."""
-    cells = _finished_cells(tables, "r_log")
+    frame = read_summary(tables, "worst_cells")
     rows = []
-    for model in ordered_models(cells, tables):
-        # Natural deciles are not perturbed, so they have no worst case.
+    for model in ordered_models(frame, tables):
+        part = _select_model(frame, model)
         for semantics in ("process", "observation"):
-            part = _select_model(cells, model)
-            part = part[part["semantics"] == semantics]
-            if part.empty:
-                continue
-            worst = part.loc[part["r_log"].idxmax()].to_dict()
-            shift = format_shift(worst["shift"], worst["arm"])
-            where = f"{shift}, {worst['placement']}, severity {worst['severity']:.0f}"
-            rows.append(worst | {"where": where})
+            for worst in part[part["semantics"] == semantics].to_dict("records"):
+                shift = format_shift(worst["shift"], worst["arm"])
+                where = f"{shift}, {worst['placement']}, severity {worst['severity']:.0f}"
+                rows.append(worst | {"where": where})
     return rows

@@ -1,4 +1,4 @@
-"""Tables 2 and 3: the headline, every model against its twin, and nCE by shift."""
+"""The leaderboard, every model against its twin, and the gains by kind of shift."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from revin_forecast.reports.benchmark.input_tables import (
     BASELINE,
+    BLOCK_TITLES,
     LEADERBOARD_COLUMNS,
     REFERENCE_LABELS,
     Frame,
@@ -16,25 +17,56 @@ from revin_forecast.reports.benchmark.input_tables import (
     list_backbone_names,
     list_shifts,
 )
-from revin_forecast.reports.benchmark.plots.heat_map import BLOCK_TITLES
+from revin_forecast.reports.benchmark.result import PLACES
 from revin_forecast.reports.benchmark.style import assign_styles, ordered_models
 from revin_forecast.reports.templates import render_template
+from revin_forecast.shift.aggregates.leaderboard import REFERENCE_NOTES
 
 Row = dict[str, Any]
 """A row of a table by column."""
+ModelEntry = tuple[tuple[str, str], dict[str, Row], str]
+"""Backbone and normalizer of a model, its rows by column, and its remark."""
+
+
+MAX_LEADERBOARD_ROWS = 40
+"""Models that the leaderboard shows at once."""
 
 
 def render_leaderboard(tables: Tables) -> Markup:
-    """Return the errors with ranks, the ratios to the twin, and the regrets."""
-    models = [
-        (model, _add_ranks(parts), _remark_text(parts)) for model, parts in rows_by_model(tables)
-    ]
+    """Return the errors and ranks, ordered by the rank under a steady shift."""
+    models = sorted(_list_models(tables), key=_steady_position)
     return render_template(
         "benchmark/tables/leaderboard.html.jinja",
+        models=models,
+        columns=LEADERBOARD_COLUMNS,
+        places=PLACES,
+        max_rows=MAX_LEADERBOARD_ROWS,
+        has_remarks=any(remark for _, _, remark in models),
+    )
+
+
+def render_twins(tables: Tables) -> Markup:
+    """Return the ratios to the twin, and the regrets."""
+    models = _list_models(tables)
+    return render_template(
+        "benchmark/tables/twins.html.jinja",
         models=models,
         pairs=[entry for entry in models if has_twin(entry[1])],
         columns=LEADERBOARD_COLUMNS,
     )
+
+
+def _list_models(tables: Tables) -> list[ModelEntry]:
+    return [
+        (model, _add_ranks(parts), _remark_text(parts)) for model, parts in rows_by_model(tables)
+    ]
+
+
+def _steady_position(entry: ModelEntry) -> tuple[bool, float]:
+    """Return the place in the leaderboard: models without a rank keep their order at its end."""
+    parts = entry[1]
+    rank = parts.get("steady", parts.get("clean", {})).get("rank", math.nan)
+    return math.isnan(rank), 0.0 if math.isnan(rank) else rank
 
 
 def _add_ranks(parts: dict[str, Row]) -> dict[str, Row]:
@@ -93,6 +125,8 @@ def _remark_text(parts: dict[str, Row]) -> str:
     columns: dict[str, list[str]] = {}
     for column, row in parts.items():
         for note in filter(None, str(row["note"]).split("; ")):
+            if note == REFERENCE_NOTES.get(row["role"]):  # its label says so
+                continue
             columns.setdefault(note, []).append(column)
     notes = [
         note if len(places) == len(parts) else f"{', '.join(places)}: {note}"
@@ -149,7 +183,7 @@ def _list_parts(frame: Frame, means: Frame, tables: Tables) -> list[dict[str, An
             ],
             "means": [values.get(model, [math.nan] * 3) for model in models],
         }
-        for models in _split_models(ordered_models(frame, tables))
+        for models in split_models(ordered_models(frame, tables), MAX_COLUMNS)
     ]
 
 
@@ -159,14 +193,14 @@ def count_columns(models: Sequence[ModelKey]) -> list[tuple[str, int]]:
     return [(backbone, backbones.count(backbone)) for backbone in dict.fromkeys(backbones)]
 
 
-def _split_models(models: Sequence[ModelKey]) -> list[list[ModelKey]]:
-    """Split models into tables of at most `MAX_COLUMNS` columns, keeping a backbone together."""
+def split_models(models: Sequence[ModelKey], max_columns: int) -> list[list[ModelKey]]:
+    """Split models into tables of at most `max_columns` columns, keeping a backbone together."""
     parts: list[list[ModelKey]] = []
     for backbone in dict.fromkeys(backbone for backbone, _ in models):
         group = [model for model in models if model[0] == backbone]
-        if parts and len(parts[-1]) + len(group) <= MAX_COLUMNS:
+        if parts and len(parts[-1]) + len(group) <= max_columns:
             parts[-1] += group
         else:
-            starts = range(0, len(group), MAX_COLUMNS)
-            parts += [group[start : start + MAX_COLUMNS] for start in starts]
+            starts = range(0, len(group), max_columns)
+            parts += [group[start : start + max_columns] for start in starts]
     return parts
