@@ -110,6 +110,7 @@ def describe_content(content: ReportContent) -> dict[str, Any]:
     assert isinstance(result, BacktestResult), result
     assert trust is not None  # there is a backtest
     judgement = judge_forecast(content)
+    flaws = [warning.partition(";")[0] for warning in judgement.warnings]
     return {
         "rows": int(np.isfinite(series.values).any(axis=1).sum()),
         "series": len(series.targets),
@@ -120,7 +121,7 @@ def describe_content(content: ReportContent) -> dict[str, Any]:
         "naive_mase": _round(result.overall_scores["mase"] / trust.error_ratio),
         "coverage": _round(result.overall_scores[f"coverage-{LEVEL}"]),
         "judgement": judgement.name,
-        "reasons": judgement.sentence,
+        "reasons": "; ".join([*flaws, judgement.sentence]),
     }
 
 
