@@ -15,7 +15,7 @@ from benchmarks.gallery.sources import (
 )
 
 STATSMODELS = 'Public domain (`COPYRIGHT` in the data set\'s `data.py`: "{text}").'
-WORK_OF_THE_US = "Public domain, a work of the US government (see the package's notes)."
+VEGA = 'Public domain (`vega_datasets/dataset_info.json`: "{text}").'
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ TABLES = (
         3,
         "year",
         "US Energy Information Administration: net generation by source, as a long table",
-        WORK_OF_THE_US,
+        VEGA.format(
+            text="published in the public domain by the U.S. Energy Information Administration"
+        ),
         "Seventeen rows give a single test, too few for a verdict. In it the fossil fuels fell by "
         "almost a fifth, and the interval missed all three years.",
     ),
@@ -148,7 +150,7 @@ TABLES = (
         14,
         "day",
         "National Weather Service (NOAA): rain, temperatures and wind, 2012 to 2015",
-        WORK_OF_THE_US,
+        VEGA.format(text="public-domain NOAA data"),
         "A forecast of two weeks knows the season and little about single days. More than half "
         "of the days are dry, so the forecast of rain is its mean.",
     ),
@@ -161,10 +163,10 @@ TABLES = (
         "hour",
         "Hogue (2019), Metro Interstate Traffic Volume, UCI Machine Learning Repository, "
         "doi:10.24432/C5X60B; Minnesota Department of Transportation, westbound I-94",
-        "CC BY 4.0 (UCI repository, data set 492); two of its columns, unchanged.",
+        "CC BY 4.0 (UCI repository, data set 492); the rows that `autots` ships, of two columns.",
         "Choose the right naive forecast. The error is half of that of the day before, but "
-        "repeating the same hour of last week is almost as good. The US holidays lower it by a "
-        "few percent.",
+        "repeating the same hour of last week is almost as good. The known holidays lower "
+        "the error by a few percent.",
         ("--covariates", "holiday:US"),
     ),
     GalleryTable(
@@ -190,7 +192,7 @@ TABLES = (
         "to 2012 and more than 5 tonnes in the last one, as a long table",
         "Public domain (`licenses/datasets.json` of `bokeh_sampledata`).",
         "The trends of former decades did not go on. Over all countries the forecast is about as "
-        "good as repeating the last value, and in more than a dozen it is worse.",
+        "good as repeating the last value, and in most of them it is worse.",
     ),
     GalleryTable(
         "page_views",
