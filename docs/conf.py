@@ -1,10 +1,12 @@
 """Configuration of Sphinx: how the pages of this folder become the site."""
 
+import gc
 import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
+gc.set_threshold(1_000_000)  # trees of pages are many live objects, which a collection visits
 
 project = "revin_forecast"
 html_title = "revin_forecast"
@@ -18,6 +20,8 @@ extensions = [
     "sphinx_copybutton",
     "docs.hooks.command_line",
     "docs.hooks.finished_pages",
+    "docs.hooks.long_tables",
+    "docs.hooks.pictures",
     "docs.hooks.reference",
 ]
 
@@ -28,7 +32,6 @@ myst_heading_anchors = 4
 default_role = "literal"
 autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_inherit_docstrings = False
-autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
@@ -37,6 +40,7 @@ toc_object_entries_show_parents = "hide"
 # The theme. Nothing is fetched from elsewhere, and the search works from files.
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {
+    "navbar_persistent": ["search-button"],
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 8,
     "navigation_depth": 2,
@@ -45,7 +49,8 @@ html_theme_options = {
     "footer_start": [],
     "footer_end": [],
 }
-html_sidebars = {"index": []}
+html_context = {"default_mode": "auto"}
+html_sidebars = {"index": [], "search": []}
 html_static_path = ["stylesheets"]
 html_css_files = ["site.css"]
 html_search_scorer = str(DOCS / "hooks" / "search_scorer.js")

@@ -13,6 +13,8 @@ import pytest
 import revin_forecast
 from docs.figures import draw
 from revin_forecast.cli.commands import COMMANDS
+from tests.support.accessibility import assert_accessible
+from tests.support.browser import until
 from tests.support.docs_blocks import parse_blocks, run_page
 from tests.support.evidence_pages import committed_rows
 
@@ -147,6 +149,15 @@ def test_examples_of_docstrings_are_code(site):
 
 
 @pytest.mark.slow
+def test_long_tables_are_whole(site):
+    rows = (DOCS / "benchmarks" / "shift_verdicts.md").read_text().count("\n|")
+    text = (site / "benchmarks" / "shift_verdicts.html").read_text()
+    tables = text.count("<table")
+    assert text.count("<tr") == rows - tables  # a line of each table is the rule below its head
+    assert text.count("pst-scrollable-table-container") == tables
+
+
+@pytest.mark.slow
 def test_reference_has_every_command(site):
     text = (site / "reference" / "command_line.html").read_text()
     for name in COMMANDS:
@@ -155,6 +166,34 @@ def test_reference_has_every_command(site):
     assert "Traceback" not in text
     for option in ("--horizon HORIZON", "--data-dir DATA_DIR", "--training.max-epochs"):
         assert option in text
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_pages_are_accessible_and_found_from_files(site, browser):
+    start = (site / "index.html").as_uri()
+    names = ("index", "tutorials/quickstart", "reference/metrics", "search")
+    for scheme in ("light", "dark"):
+        context = browser.new_context(color_scheme=scheme, viewport={"width": 390, "height": 844})
+        tab = context.new_page()
+        requests = []
+        tab.on("request", lambda request, requests=requests: requests.append(request.url))
+        for name in names:
+            query = "?q=MASE" if name == "search" else ""
+            tab.goto(start.replace("index.html", f"{name}.html{query}"))
+            if query:
+                until(tab, "document.querySelectorAll('#search-results li a').length > 3")
+                found = tab.evaluate(
+                    "[...document.querySelectorAll('#search-results li a')].map("
+                    "(link) => link.getAttribute('href').split(/[?#]/)[0])"
+                )
+                assert "reference/metrics.html" in found
+                last = [link.startswith("benchmarks/") for link in found]
+                assert last == sorted(last)
+            assert_accessible(tab)
+            assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        assert all(address.startswith(("file:", "data:")) for address in requests)
+        context.close()
 
 
 @pytest.mark.slow
