@@ -167,7 +167,7 @@ def test_short_table_has_reasons_instead_of_evidence(tmp_path):
     make_table(("a",), rows=6).to_csv(file, index=False)
     assert main(["forecast", str(file), "--horizon", "6", "--report", str(report), "--quiet"]) == 0
     text = extract_text(report.read_text())
-    assert "The accuracy of this forecast is unknown" in text
+    assert "Not tested: the accuracy of this forecast is unknown" in text
     assert "are too few for a shift card with look-back" in text
     assert "6 rows are too few" in text
     assert "dotted line" not in text  # drawn only with a backtest

@@ -2,6 +2,7 @@
 
 from markupsafe import Markup
 
+from revin_forecast.evaluation.model_change import collect_shares
 from revin_forecast.forecasting.known_inputs import describe_known_inputs
 from revin_forecast.models.spec import ModuleSpec
 from revin_forecast.reports.forecast.content import ReportContent
@@ -29,11 +30,19 @@ def render_selection(content: ReportContent) -> Markup:
     return render_template(
         "forecast/sections/selection.html.jinja",
         selection=summary.get("selection"),
+        tested_shares=_collect_tested_shares(content),
         reason=reason,
         fit_facts=fit_facts,
         notes=summary.get("range", {}).get("notes", []),
         known_inputs=describe_known_inputs(summary.get("known_inputs", ())),
     )
+
+
+def _collect_tested_shares(content: ReportContent) -> dict[str, float]:
+    """Return the shares of the candidates in the backtest; empty without a selection there."""
+    if isinstance(content.backtest, str):
+        return {}
+    return collect_shares(content.backtest.fitted)
 
 
 def render_reproduction(content: ReportContent) -> Markup:
