@@ -1,5 +1,6 @@
 """The fan chart of a series: its measured values, its forecast and the forecast's intervals."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ MAX_SERIES = 50
 """Series drawn on a page; with thousands it would open slowly and be of no use."""
 MAX_ROWS, MIN_ROWS = 2000, 60
 """Rows of history drawn per series, with one series and with many."""
-MAX_VALUES = 60_000
+MAX_VALUES = 40_000
 """Values of history drawn on a page."""
 INITIAL_HORIZONS = 6
 """Length of the history shown initially, in horizons; a double click shows all of it."""
@@ -172,7 +173,7 @@ def _past_forecast_traces(fan: FanChart) -> list[Scatter]:
     y: list[float | None] = []
     for past in fan.past_forecasts:
         x += [*to_plotly_times(past.timestamps), None]
-        y += [*past.forecast.tolist(), None]
+        y += [*shorten_values(past.forecast), None]
     return [
         Scatter(
             x=x,
@@ -190,13 +191,38 @@ def _history_trace(fan: FanChart) -> Scatter:
     isolated = _is_isolated(fan.values)
     return Scatter(
         x=to_plotly_times(fan.timestamps),
-        y=fan.values,
+        y=shorten_values(fan.values),
         name="measured",
         mode="lines+markers" if isolated.any() else "lines",
-        marker={"size": np.where(isolated, 4, 0), "color": INK, "line": {"width": 0}},
+        marker={
+            "size": np.where(isolated, 4, 0) if isolated.any() else 0,
+            "color": INK,
+            "line": {"width": 0},
+        },
         line={"color": INK, "width": 1.6},
         hovertemplate="%{y:.5~g}",
     )
+
+
+def shorten_values(values: np.ndarray) -> list[float]:
+    """Return values with as many digits as a chart can show, which halves a page.
+
+    A value keeps five digits, or more if the chart's range is small compared with the value.
+
+    >>> shorten_values(np.array([401.23456789, np.nan, 301.0, 0.012345678]))
+    [401.23, nan, 301.0, 0.012346]
+    """
+    finite = values[np.isfinite(values)]
+    with np.errstate(over="ignore"):
+        spread = float(np.ptp(finite.astype(float))) if len(finite) else 0.0
+    finest = 4 - math.floor(math.log10(spread)) if 0 < spread < math.inf else -400
+    return [
+        # An infinite value or NaN stays as it is, and so does zero.
+        round(value, max(finest, 4 - math.floor(math.log10(abs(value)))))
+        if value and math.isfinite(value)
+        else value
+        for value in values.tolist()
+    ]
 
 
 def _is_isolated(values: np.ndarray) -> np.ndarray:
