@@ -74,7 +74,7 @@ def plot_gains(tables: Tables, styles: Styles) -> Plot:
         PanelSizes(
             height=17 * len(models) + 14,
             margin_left=20 + 6 * max(map(len, labels)),  # 6 pixels a letter
-            min_width=190,
+            min_width=130,
         ),
     )
     for number, column in enumerate(columns):
