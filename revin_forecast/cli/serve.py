@@ -67,6 +67,7 @@ def serve(
         describe_model,
         start_workers,
     )
+    from revin_forecast.utils.parallel import count_usable_cores
 
     token = token or os.environ.get(TOKEN_VARIABLE, "")
     if not (token.isascii() and token.isprintable() and token == token.strip()):
@@ -91,7 +92,7 @@ def serve(
         )
     with ExitStack() as stack, _listening_socket(host, port) as listener:
         # The workers share the cores, so that parallel requests do not slow each other down.
-        threads = max(1, (os.cpu_count() or 1) // workers)
+        threads = max(1, count_usable_cores() // workers)
         with progress(f"loading {model_name}"):
             processes = start_workers(None if model is None else Path(model), workers, threads)
             stack.callback(processes.stop)

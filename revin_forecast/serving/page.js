@@ -76,16 +76,16 @@
         ? `repeating the last ${quality.naive_season} steps` : "repeating the last value";
       const [of, one] = series.length > 1 ? [" of each series", "; the worst series is "] : ["", ""];
       parts.push(
-        `In ${quality.tests} tests${of} the model was at least as good as ${naive} in ` +
+        `In ${quality.tests} tests${of}, which may overlap, the model was at least as good as ${naive} in ` +
         `${percent(quality.as_good_share)}${one && `${one}${quality.worst_series} (${percent(quality.worst_share)})`}.`,
       );
       if (quality.series_behind) parts.push(`${quality.series_behind} of ${series.length} series are mostly better without it.`);
       if (quality.mase !== null && quality.naive_mase !== null) {
-        parts.push(`Its error (MASE) was ${quality.mase.toFixed(2)}, that of the naive forecast ${quality.naive_mase.toFixed(2)}.`);
+        parts.push(`The error of the model (MASE) was ${quality.mase.toFixed(2)}, that of the naive forecast ${quality.naive_mase.toFixed(2)}.`);
       }
     } else parts.push("The model was not tested against the naive forecast.");
     if (fittedOn?.last) {
-      parts.push(`It was fitted on ${fittedOn.rows} rows up to ${fittedOn.last.replace(/ 00:00:00$/, "")}.`);
+      parts.push(`The model was fitted on ${fittedOn.rows} rows up to ${fittedOn.last.replace(/ 00:00:00$/, "")}.`);
     }
     at("quality").textContent = parts.join(" ");
     at("quality").hidden = false;
