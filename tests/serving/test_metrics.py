@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from multiprocessing.connection import wait
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient
@@ -76,9 +77,10 @@ def test_killed_workers_degrade_the_service_and_stall_no_request(two_workers, ne
     async def kill_and_ask():
         async with AsyncClient(transport=ASGITransport(app), base_url="http://127.0.0.1") as client:
             statuses = [(await client.get("/health")).json()["status"]]
-            os.kill(first.pid, signal.SIGKILL)
-            first.join(HANG_SECONDS)
-            statuses.append((await client.get("/health")).json()["status"])
+            with two_workers._changed:  # until then, its replacement is not ready
+                os.kill(first.pid, signal.SIGKILL)
+                wait([first.sentinel], HANG_SECONDS)
+                statuses.append((await client.get("/health")).json()["status"])
             start = time.monotonic()
             send = [client.post("/forecast", content=content, headers=CSV) for _ in range(12)]
             answers = asyncio.gather(*send)
@@ -99,15 +101,12 @@ def test_killed_workers_degrade_the_service_and_stall_no_request(two_workers, ne
     assert pool.count_workers().lost == 2
 
 
-def test_a_service_without_a_ready_worker_is_down(own_worker, model, tmp_path):
-    moved = model.rename(tmp_path / "moved")  # the replacement can't load it
-    try:
-        own_worker.slots[0].process.kill()
-        own_worker.slots[0].process.process.join(HANG_SECONDS)
-        with make_client(own_worker) as client:
-            answer = client.get("/health")
-    finally:
-        moved.rename(model)
+def test_a_service_without_a_ready_worker_is_down(own_worker):
+    with make_client(own_worker) as client, own_worker._changed:
+        process = own_worker.slots[0].process.process
+        os.kill(process.pid, signal.SIGKILL)
+        wait([process.sentinel], HANG_SECONDS)
+        answer = client.get("/health")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.json()["status"] == "down"
     assert answer.json()["workers"]["ready"] == 0

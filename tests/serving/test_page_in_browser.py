@@ -1,12 +1,18 @@
 """The page of the service, in a real browser, with real files."""
 
 import re
+import socket
+import threading
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
+import uvicorn
 
 from revin_forecast import Forecaster, Ridge
 from revin_forecast.data.catalog.catalog import shipped_folder
+from revin_forecast.serving.app import create_app
+from revin_forecast.serving.pool import RequestLimits, WorkerPool, describe_model, start_workers
 from tests.support.accessibility import assert_accessible
 from tests.support.browser import until
 from tests.support.warm_programs import Program
@@ -32,16 +38,30 @@ def table(folder):
     return folder / "two series.csv"
 
 
-def start_service(folder, model, *words, **environment):
+def start_service(folder, model):
     """Start the command; return the program and its address."""
-    words = ("serve", model, "--port", "0", "--workers", "1", *words)
-    program = Program("revin_forecast", words, folder, environment)
+    words = ("serve", model, "--port", "0", "--workers", "1")
+    program = Program("revin_forecast", words, folder)
     for _ in range(600):
         address_match = re.search(r"http://127\.0\.0\.1:\d+/", program.read_output())
         if address_match or program.process.exitcode is not None:
             break
         program.process.join(0.1)
     return program, address_match[0]
+
+
+@contextmanager
+def serve_app(app):
+    """Serve an application from a thread, with workers that run already; yield its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +143,10 @@ def test_a_file_becomes_a_forecast_a_chart_and_a_download(open_page, table, widt
     assert_accessible(tab)
 
 
-@pytest.mark.slow
-def test_the_pretrained_model_forecasts_any_file(open_page, folder, table):
-    program, at = start_service(folder, "--pretrained")
-    try:
+def test_the_pretrained_model_forecasts_any_file(open_page, table):
+    workers = start_workers(None, 1, 1)
+    app = create_app(WorkerPool(workers, RequestLimits()), describe_model(workers))
+    with serve_app(app) as at:
         tab = open_page(at=at)
         assert "trained on synthetic series alone" in tab.locator("#about").inner_text()
         assert tab.locator("#newest").is_hidden()
@@ -138,10 +158,7 @@ def test_the_pretrained_model_forecasts_any_file(open_page, folder, table):
         tab.locator("#season").press("Enter")
         tab.wait_for_selector("#state.problem")
         assert "Season: Input should be less" in tab.locator("#state").inner_text()
-    finally:
-        program.process.terminate()
-    ended = program.end(30)
-    assert (ended.code, ended.err) == (0, "")
+    workers.stop()
 
 
 def test_a_wrong_file_is_explained_and_a_right_one_can_follow(open_page, table):
@@ -229,9 +246,9 @@ def test_the_docs_page_needs_no_network(open_page, address):
     assert tab.evaluate(OVERFLOW) <= 0
 
 
-def test_a_token_is_requested(open_page, folder):
-    program, at = start_service(folder, folder / "model", REVIN_FORECAST_TOKEN=TOKEN)
-    try:
+def test_a_token_is_requested(open_page, worker):
+    app = create_app(WorkerPool(worker, RequestLimits()), worker.wait_until_ready(), token=TOKEN)
+    with serve_app(app) as at:
         tab = open_page(at=at)
         assert "requires a token" in tab.locator("#state").inner_text()
         assert tab.locator("#desk").is_hidden()
@@ -243,6 +260,3 @@ def test_a_token_is_requested(open_page, folder):
         tab.wait_for_selector("#desk:not([hidden])")
         tab.locator("#newest").click()
         tab.wait_for_selector("#chart .main-svg")
-    finally:
-        program.process.terminate()
-        program.end(30)
