@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWPORT = {"width": 1000, "height": 740}
+VIEWPORT = {"width": 1000, "height": 880}
 
 
 def main(words: Sequence[str] | None = None) -> None:
