@@ -80,7 +80,8 @@ def built(site):
 
 @pytest.mark.slow
 def test_every_page_is_built_and_in_the_navigation(site, built):
-    pages = {path.relative_to(DOCS).with_suffix(".html") for path in DOCS.rglob("*.md")}
+    sources = [*DOCS.rglob("*.md"), *DOCS.glob("notebooks/*.ipynb")]
+    pages = {path.relative_to(DOCS).with_suffix(".html") for path in sources}
     assert len(pages) > 90
     for page in pages:
         assert (site / page).is_file(), page
@@ -93,8 +94,8 @@ def test_every_page_is_built_and_in_the_navigation(site, built):
 def test_a_section_describes_its_pages(section):
     text = (DOCS / section / "index.md").read_text()
     fences = re.findall(r"```{toctree}\n(.*?)```", text, re.S)
-    entries = {f"{line}.md" for fence in fences for line in fence.split("\n\n", 1)[1].split()}
-    described = re.findall(r"^\* \[[^]]+\]\(([^)]+)\):", text, re.M)
+    entries = {line for fence in fences for line in fence.split("\n\n", 1)[1].split()}
+    described = re.findall(r"^\* \[[^]]+\]\(([^)]+)\.(?:md|ipynb)\):", text, re.M)
     assert set(described) == entries
     assert len(described) == len(entries)
 
