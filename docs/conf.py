@@ -1,4 +1,8 @@
-"""Configuration of Sphinx: how the pages of this folder become the site."""
+"""Configuration of Sphinx, which builds the site from the pages of this folder.
+
+A new page needs two lines in the `index.md` of its section: one in the list, and one in the list of
+contents (`toctree`). `scripts/check` has the command that builds the site into `site/`.
+"""
 
 import gc
 import sys
