@@ -56,7 +56,7 @@
     describeQuality();
     const { series, inputs, future, columns } = model;
     at("about").textContent =
-      `${model.horizon} steps of ${series.length} series (${listNames(series)}), step ${model.step ?? "unknown"}, ` +
+      `${model.horizon} steps of ${series.length} series (${listNames(series)}), ${model.step_words ?? "step unknown"}, ` +
       `each forecast from ${model.lookback} rows.`;
     const names = [...Object.values(columns).flat(), ...(columns.id ? [] : [...series, ...inputs, ...future])];
     at("wanted").textContent =

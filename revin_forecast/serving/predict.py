@@ -14,6 +14,7 @@ from revin_forecast import __version__
 from revin_forecast.data.reading.read_series import read_series
 from revin_forecast.data.reading.rows.new_rows import read_new_rows
 from revin_forecast.data.series import Series
+from revin_forecast.data.step_words import describe_frequency
 from revin_forecast.data.write_table import to_csv
 from revin_forecast.errors import InputError, naming_flags
 from revin_forecast.forecasting.fitted import FittedModel
@@ -104,6 +105,7 @@ def describe_model(forecaster: Forecaster) -> dict[str, Any]:
             if (name := getattr(history.format, role)) is not None
         },
         "step": history.frequency,
+        "step_words": history.frequency and describe_frequency(history.frequency),
         "lookback": fitted.config.lookback,
         "horizon": fitted.config.horizon,
         "known": list(summary.get("covariates", fitted.config.covariates)),

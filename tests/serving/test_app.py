@@ -71,6 +71,7 @@ def test_the_model_is_described(client):
         HORIZON,
         "D",
     )
+    assert description["step_words"] == "daily"
     assert (description["levels"], description["any_level"]) == ([50, 80, 90, 95, 99], True)
     assert description["saved"].startswith("20")
     assert (description["future"], description["fitted_on"]["rows"]) == ([], ROWS)
