@@ -25,6 +25,7 @@ extensions = [
     "docs.hooks.command_line",
     "docs.hooks.finished_pages",
     "docs.hooks.long_tables",
+    "docs.hooks.notebooks",
     "docs.hooks.pictures",
     "docs.hooks.reference",
 ]

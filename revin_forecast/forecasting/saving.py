@@ -92,8 +92,8 @@ def load_fitted(folder: Path) -> FittedModel:
     """
     if not (folder / MANIFEST).is_file():
         raise InputError(
-            f"{folder} holds no forecaster ({MANIFEST} is missing). Name a folder that fit has "
-            f"written: revin-forecast fit FILE --horizon H --out {folder}."
+            f"{folder} holds no forecaster ({MANIFEST} is missing). Name a folder that the command "
+            "`fit` or Forecaster.save has written."
         )
     # The lock keeps a concurrent save from removing the parts that this manifest names.
     with folder_lock(folder, shared=True):

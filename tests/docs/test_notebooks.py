@@ -105,6 +105,18 @@ def test_notebooks_are_executed_small_and_clean(path):
     assert not re.findall(r"/(?:tmp|home|root|work|Users)/|site-packages|<script", text)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_site_shows_a_notebook_with_its_outputs(path):
+    pytest.importorskip("myst_parser")
+    from docs.hooks.notebooks import to_markdown
+
+    page = to_markdown(path.read_text())
+    assert page.startswith("# ")
+    assert page.count("```python") >= len(read_code_cells(path))
+    assert 'src="data:image/svg+xml;base64,' in page
+    assert '<div class="notebook-output">' in page
+
+
 def test_there_are_three_notebooks():
     assert [path.stem for path in NOTEBOOKS] == [
         "forecast_a_table",
