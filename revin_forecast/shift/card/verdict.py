@@ -32,7 +32,7 @@ class Verdict:
 
     @property
     def behaviour(self) -> str:
-        """What the level did after it moved, such as "stayed"; empty without evidence."""
+        """Course of the level after a move, as in "follows a trend"; empty without evidence."""
         return "" if self.evidence is None else _describe_level(self.evidence)
 
     @property

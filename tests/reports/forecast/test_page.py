@@ -170,7 +170,7 @@ def test_short_table_has_reasons_instead_of_evidence(tmp_path):
     assert "Not tested: the accuracy of this forecast is unknown" in text
     assert "are too few for a shift card with look-back" in text
     assert "6 rows are too few" in text
-    assert "dotted line" not in text  # drawn only with a backtest
+    assert "dashed line" not in text  # drawn only with a backtest
 
 
 def test_shift_card_is_explained(page):
