@@ -54,6 +54,7 @@ def _format_output(output: dict[str, Any]) -> str:
         # On one line, so that Markdown takes all of it as HTML.
         page = re.sub(r"<style\b.*?</style>", "", data["text/html"], flags=re.S)
         page = re.sub(r'\bborder="1" class="dataframe"', 'class="dataframe"', page)
+        page = page.replace("<th></th>", "<td></td>")  # pandas leaves the corner empty
         return f'<div class="notebook-output">{" ".join(page.split())}</div>'
     return f"```text\n{data.get('text/plain', '')}\n```"
 
