@@ -54,8 +54,9 @@ def draw_figure(figure: Figure, image_format: str) -> bytes:
         drawing = Drawing(size, dpi=PIXELS_PER_INCH * SCALE, facecolor="white")
         axes = {name: _add_axes(drawing, layout, name) for name in _list_axes(figure)}
         labels: dict[str, Any] = {}
+        all_traces: Any = figure.data
         for name, panel in axes.items():
-            traces = [trace for trace in figure.data if (trace["xaxis"] or "x") == name]
+            traces = [trace for trace in all_traces if (trace["xaxis"] or "x") == name]
             _draw_lines(panel, [trace for trace in traces if trace["type"] == "scatter"], labels)
             _draw_bars(panel, [trace for trace in traces if trace["type"] == "bar"], labels)
             _set_ranges(panel, layout, name)
@@ -67,7 +68,8 @@ def draw_figure(figure: Figure, image_format: str) -> bytes:
 
 def _list_axes(figure: Figure) -> list[str]:
     """Return the horizontal axes with traces, by plotly's short name: x, x2, ..."""
-    return list(dict.fromkeys(trace["xaxis"] or "x" for trace in figure.data))
+    traces: Any = figure.data
+    return list(dict.fromkeys(trace["xaxis"] or "x" for trace in traces))
 
 
 def _find_axis(layout: Any, name: str) -> Any:
