@@ -14,7 +14,7 @@ FLAT_OVERVIEW = " ".join(OVERVIEW.split())
 
 def test_every_finding_links_to_a_page_of_evidence():
     findings = OVERVIEW.split("\n## ")[0].split("\n* ")[1:]
-    assert len(findings) == 13
+    assert len(findings) == 11
     for finding in findings:
         links = re.findall(r"\]\(([\w/.]+)\)", finding)
         assert links, finding
@@ -26,7 +26,7 @@ def test_claims_about_the_default_follow_from_its_tables():
     rivals = ("SeasonalNaive", "AutoETS", "AutoTheta", "DynamicOptimizedTheta")
     best = sum(row["default"] <= min(row[name] for name in rivals) for row in tables)
     assert all(total["default"] < total[name] for name in rivals)
-    assert f"lowest mean error of those compared on {len(tables)} tables" in OVERVIEW
+    assert f"lowest mean error of those compared on {len(tables)} tables" in FLAT_OVERVIEW
     behind = {1: "one", 2: "two", 3: "three"}[len(tables) - best]
     limits = " ".join((ROOT / "docs" / "limits.md").read_text().split())
     worse = f"error on {len(tables)} tables, and another model is better on {behind} of them"

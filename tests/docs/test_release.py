@@ -54,7 +54,7 @@ def test_the_package_index_shows_the_readme_without_broken_links(built):
     assert metadata["Version"] == VERSION
     text = metadata.get_payload()
     assert text.lstrip().startswith("# revin_forecast")
-    assert "pip install" in text
+    assert "pip install revin-forecast && revin-forecast demo" in text
     targets = re.findall(r"\]\(([^)]+)\)", text) + re.findall(
         r"(?:src|href|srcset)=\"([^\"]+)", text
     )
