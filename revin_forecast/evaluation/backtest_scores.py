@@ -21,6 +21,8 @@ DECILES = tuple(step / 10 for step in range(1, 10))
 """Quantile levels of WQL and CRPS."""
 FORECAST_PREFIXES = ("", "repeat_", "seasonal_naive_")
 """Prefixes of the score names: the model, and the two naive forecasts."""
+ROUNDING_STEPS = 8
+"""Distance of a truth from a limit, in steps of its floating-point type, that is rounding."""
 MAX_PATH_SERIES = 50
 """Most series whose forecasts are recorded: the first ones."""
 
@@ -95,8 +97,9 @@ class ScoreAccumulator:
             for quantile_level, quantile in zip(quantile_levels, quantiles.unbind(-1), strict=True)
         }
         errors: dict[str, Tensor] = {}
+        rounding = _measure_rounding(fitted, origins.truth, units)
         for level, (low, high) in self.interval_quantiles.items():
-            covered = is_covered(by_level[low], by_level[high])
+            covered = is_covered(by_level[low] - rounding, by_level[high] + rounding)
             errors[f"coverage-{level:g}"] = 100 * covered.double()
             errors[f"width-{level:g}"] = by_level[high] - by_level[low]
         if self.deciles:
@@ -227,6 +230,16 @@ def _error_in_table_units(forecast: Future, truth: Future, units: Tensor) -> Ten
     """Return forecast - truth in the table's units."""
     # The difference of standardized values, scaled: the level cancels, so no digits are lost.
     return (forecast.double() - truth.double()) * units
+
+
+def _measure_rounding(fitted: FittedModel, truth: Future, units: Tensor) -> Tensor:
+    """Return the rounding error of each truth in the table's units.
+
+    A constant series has intervals without width, so an error of rounding would be a miss.
+    """
+    mean = torch.from_numpy(fitted.standardizer.select(fitted.targets).mean)
+    standardized = torch.finfo(truth.dtype).eps * truth.double().abs().clamp(min=1) * units
+    return ROUNDING_STEPS * (standardized + torch.finfo(torch.float64).eps * mean.abs())
 
 
 def _compute_means(sums: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -314,3 +314,12 @@ def test_too_few_rows_are_refused():
     unobserved[:195] = np.nan
     with pytest.raises(InputError, match=r"\['a', 'b'\] have no value before the test part"):
         backtest(make_ridge(), make_series(unobserved))
+
+
+def test_rounding_is_not_a_miss_of_a_constant_series():
+    values = np.column_stack([make_values()[:, :1], np.full((ROWS, 2), (42.0, 7.3))])
+    names = ("a", "b", "c")
+    result = backtest(Forecaster(HORIZON), make_series(values, names), level=[80, 95], step=5)
+    scores = result.series_scores
+    assert np.all(scores.filter(like="coverage").to_numpy()[1:] == 100)
+    assert scores["coverage-80"][0] < 100
