@@ -133,9 +133,17 @@
     }
   };
 
+  // Paper has no fold to open: the facts and the table of all series are printed.
+  let opened = [];
+  const setFolds = () => {
+    if (isPrinting) opened = [...document.querySelectorAll("details[data-print]:not([open])")];
+    for (const part of opened) part.open = isPrinting;
+  };
+
   const setPrinting = (value) => {
     if (value === isPrinting) return;
     isPrinting = value;
+    setFolds();
     fitTables();
     renderAll();
   };

@@ -37,7 +37,9 @@ def test_worst_series_come_first_and_all_are_listed(tmp_path):
     page = render_page(tmp_path, frame, "--horizon", "3", "--backbone", "Ridge")
     text = extract_text(page)
     assert "The worst of the backtest come first: s7, " in text
-    assert page.index("<details><summary>All 9 series in numbers") < page.index('id="forecast"')
+    assert page.index("<details data-print><summary>All 9 series in numbers") < page.index(
+        'id="forecast"'
+    )
     folded = page[page.index("All 9 series in numbers") :].partition("</details>")[0]
     assert folded.count("<tr>") == 10
     top = page[page.index("come first: s7") :].partition("</table>")[0]
