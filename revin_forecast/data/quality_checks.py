@@ -200,8 +200,8 @@ def _describe_zeros(values: np.ndarray, stamps: pd.DatetimeIndex) -> tuple[str, 
         return None
     return (
         f"is mostly 0 ({share:.0%}) and never negative",
-        "The forecast is a mean, and its limits may be negative: read those as 0. Methods for "
-        "intermittent demand may be more accurate.",
+        "Read the sum of its forecast over several steps: a single step is a mean. The automatic "
+        "choice has a method for intermittent demand (TSB).",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from revin_forecast.data.formatting import format_percent, pluralize
 from revin_forecast.evaluation.trust import (
+    MIN_GAIN,
     MIN_INDEPENDENT,
     SAME_ERROR,
     SeriesTrust,
@@ -24,6 +25,8 @@ STATE_NAMES: Mapping[State, str] = {
 """Names of the judgements."""
 MAX_NAMED_SERIES = 3
 """Most series that a sentence names: the worst."""
+MAX_DECIMALS = 4
+"""Most decimals of a percentage."""
 MAX_NAME_CHARACTERS = 28
 """Longer names of series are cut."""
 
@@ -63,8 +66,8 @@ def list_remarks(trust: Trust) -> list[str]:
         better = sum(entry.is_better for entry in trust.series)
         compared = sum(math.isfinite(entry.error_ratio) for entry in trust.series)
         remarks.append(
-            f"over all series {overall[0]}; it is clearly lower than that of the better naive "
-            f"forecast in {better:,} of {compared:,}"
+            f"over all series {overall[0]}; it is lower by more than {100 * MIN_GAIN:g} % than "
+            f"that of the better naive forecast in {better:,} of {compared:,}"
         )
     elif trust.state in ("mixed", "bad") and not trust.series[0].is_worse:
         remarks += overall
@@ -157,7 +160,7 @@ def _describe_coverage(trust: Trust, level: float | int, is_narrow: bool) -> Ite
         return
     bound = f"{level - sign * trust.tolerances[level]:g} %"
     named = [
-        f"{_shorten(entry.series)} ({format_percent(entry.coverages[level])})"
+        f"{_shorten(entry.series)} ({_format_unlike(entry.coverages[level], bound)})"
         for entry in found[:MAX_NAMED_SERIES]
     ]
     more = f" and {len(found) - len(named):,} more" if len(found) > len(named) else ""
@@ -167,6 +170,19 @@ def _describe_coverage(trust: Trust, level: float | int, is_narrow: bool) -> Ite
         f"{len(found):,} of {len(trust.series):,} series {verb} {side} {bound} of the values in "
         f"{level:g} % intervals: {', '.join(named)}{more}"
     )
+
+
+def _format_unlike(coverage: float, bound: str) -> str:
+    """Return a coverage with as many decimals as it needs to differ from a bound.
+
+    >>> _format_unlike(84.6, "85 %"), _format_unlike(95.02, "95 %"), _format_unlike(78.0, "85 %")
+    ('84.6 %', '95.02 %', '78 %')
+    """
+    if format_percent(coverage) != bound:
+        return format_percent(coverage)
+    texts = (f"{coverage:.{decimals}f} %" for decimals in range(1, MAX_DECIMALS + 1))
+    limit = float(bound.removesuffix(" %"))
+    return next((text for text in texts if float(text.removesuffix(" %")) != limit), bound)
 
 
 def _describe_worse(trust: Trust, several: bool) -> Iterator[str]:

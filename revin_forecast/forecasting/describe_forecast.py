@@ -84,8 +84,9 @@ def _describe_end(summary: ForecastSummary, entry: SeriesSummary) -> str:
     if summary.level is not None and entry.last_range is not None:
         limits = _join_range(entry.last_range, entry.spread, "to")
         text += f" ({summary.level:g} %: {limits})"
-    if entry.highest_time is not None and entry.highest_time != summary.last:
-        highest = _format_near(entry.highest, entry)
+    highest = _format_near(entry.highest, entry)
+    is_higher = highest != _format_near(entry.final, entry)
+    if is_higher and entry.highest_time not in (None, summary.last):
         stamp = step.format_stamp(entry.highest_time)
         text += f"; highest {highest} {'on' if stamp.count('-') == 2 else 'in'} {stamp}"
     return text
@@ -120,19 +121,18 @@ def _describe_several(summary: ForecastSummary, max_series: int) -> ForecastText
         columns.append([_format_near(entry.now, entry) for entry in listed])
         columns.append([_format_near(entry.final, entry) for entry in listed])
     headings.append(f"{step.each} on average" if summary.horizon > 1 else "forecast")
-    columns.append([_describe_amount(entry, summary.horizon) for entry in listed])
+    columns.append([_format_near(entry.mean, entry) for entry in listed])
     if any(entry.past_mean is not None for entry in listed):
         headings.append(f"against {_name_past(summary)}")
         columns.append([_describe_cell_change(entry) for entry in listed])
     if summary.level is not None:
-        each = f" of each {step.short}" if summary.horizon > 1 else ""
-        headings.append(f"{summary.level:g} %{each}")
+        limits = " limits, lowest to highest" if summary.horizon > 1 else ""
+        headings.append(f"{summary.level:g} %{limits}")
         columns.append([_describe_widest(entry) for entry in listed])
     names = [_shorten(entry.series) for entry in listed]
-    remarks = []
-    if len(summary.series) > len(listed):
-        remarks.append(f"and {len(summary.series) - len(listed):,} more series")
-    remarks += [*_describe_total(summary), *_describe_tests(summary)]
+    hidden = len(summary.series) - len(listed)
+    remarks = [f"and {hidden:,} more series"] if hidden else []
+    remarks += [*_describe_total(summary), *_describe_tests(summary), *_describe_rates(listed)]
     return ForecastText(
         [f"{_describe_span(summary, f'{len(summary.series):,} series')}:"],
         tuple(headings),
@@ -140,6 +140,14 @@ def _describe_several(summary: ForecastSummary, max_series: int) -> ForecastText
         tuple(remarks),
         tuple(entry.series for entry in listed),
     )
+
+
+def _describe_rates(listed: Sequence[SeriesSummary]) -> list[str]:
+    """Return a sentence if the mean of a mostly zero series exceeds its own limits."""
+    rates = [entry for entry in listed if entry.is_intermittent]
+    is_outside = any(entry.widest_range and entry.mean > entry.widest_range[1] for entry in rates)
+    text = "the forecast of a mostly zero series is a mean, which may exceed the limits of a step"
+    return [text] if is_outside else []
 
 
 def _describe_span(summary: ForecastSummary, subject: str) -> str:
@@ -194,12 +202,6 @@ def _join_range(limits: tuple[float, float], spread: float, word: str = "and") -
     return f"{low} {word} {high}"
 
 
-def _describe_amount(entry: SeriesSummary, horizon: int) -> str:
-    if entry.is_intermittent and horizon > 1:
-        return f"{format_amount(entry.total, find_resolution(entry.total, 0.0))} in all"
-    return format_amount(entry.mean, find_resolution(entry.mean, entry.spread))
-
-
 def _describe_cell_change(entry: SeriesSummary) -> str:
     """Return a change for a cell of the table: a percentage, or the past amount."""
     if entry.past_mean is None:
@@ -230,7 +232,8 @@ def _describe_tests(summary: ForecastSummary) -> list[str]:
     # Models of earlier versions and models of quantiles have no such tests.
     if summary.naive_season is None:
         return []
-    tested = [entry for entry in summary.series if entry.tests]
+    # Every forecast of a constant series is right, and proves nothing.
+    tested = [entry for entry in summary.series if entry.tests and not entry.is_constant]
     if not tested:
         # The mean of an intermittent series is not meant to have the least absolute error.
         is_expected = all(entry.is_intermittent or entry.is_constant for entry in summary.series)
@@ -238,13 +241,21 @@ def _describe_tests(summary: ForecastSummary) -> list[str]:
     count = sum(entry.tests for entry in tested)
     as_good = sum(entry.as_good for entry in tested)
     share = format_percent(100 * as_good / count) if count >= MIN_PERCENT_TESTS else f"{as_good}"
-    series = f" of {len(tested):,} series" if len(summary.series) > 1 else ""
+    series = _count_tested(len(tested), len(summary.series))
     use = "choose" if summary.tests_chose_model else "tune"
     return [
         f"as good as or better than repeating {_name_season(summary)} in {share} of "
         f"{pluralize(count, 'test')}{series} on past rows, which also served to {use} the model"
         f"{_describe_worst(tested)}"
     ]
+
+
+def _count_tested(tested: int, total: int) -> str:
+    if tested == total:
+        return f" of {tested:,} series" if total > 1 else ""
+    return (
+        f" of {tested:,} of {total:,} series (others are constant, mostly zero or short of values)"
+    )
 
 
 def _describe_worst(tested: Sequence[SeriesSummary]) -> str:

@@ -322,4 +322,4 @@ def test_rounding_is_not_a_miss_of_a_constant_series():
     result = backtest(Forecaster(HORIZON), make_series(values, names), level=[80, 95], step=5)
     scores = result.series_scores
     assert np.all(scores.filter(like="coverage").to_numpy()[1:] == 100)
-    assert scores["coverage-80"][0] < 100
+    assert float(scores["coverage-80"].iloc[0]) < 100

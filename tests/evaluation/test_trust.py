@@ -119,9 +119,18 @@ def test_faults_come_first_with_the_worst_series():
         "95 % of the values in 80 % intervals: s5 (98 %); 33 forecasts, about 5 of them independent"
     )
     remarks = " ".join(list_remarks(trust))
-    assert "it is clearly lower than that of the better naive forecast in 5 of 6" in remarks
+    assert (
+        "it is lower by more than 5 % than that of the better naive forecast in 5 of 6" in remarks
+    )
     assert "over all series the 80 % intervals held 71 % of the values" in remarks
     assert "chance alone moves the share held by 80 % intervals by about 18 points" in remarks
+
+
+def test_a_rounded_coverage_does_not_contradict_its_bound():
+    trust = judge_backtest(make_result({"coverage-80": 64.6}, {}, forecasts=33))
+    assert "1 of 2 series holds under 65 % of the values in 80 % intervals: s0 (64.6 %)" in (
+        describe_trust(trust)
+    )
 
 
 def test_single_series():

@@ -155,12 +155,12 @@ def test_several_series_are_a_table():
     text = describe_forecast(make_summary(*entries, total=43100.0, past_total=41050.0))
     assert text.answer == ["next 12 months of 12 series, 2025-01 to 2025-12:"]
     assert text.headings == (
-        "series", "a month on average", "against the last 12", "80 % of each month",
+        "series", "a month on average", "against the last 12", "80 % limits, lowest to highest",
     )  # fmt: skip
     assert text.rows[:3] == (
         ("north", "4,310", "+5 %", "3,510 to 5,220"),
         ("south", "-2", "down from 3", "3,513 to 5,218"),
-        ("sold", "4.8 in all", "", ""),
+        ("sold", "0.4", "", ""),
     )
     assert len(text.rows) == 10
     assert text.remarks == (

@@ -23,8 +23,8 @@ def test_several_series_have_a_table_with_escaped_names(tmp_path):
     page = render_page(tmp_path, make_table(), "--horizon", "7")
     text = extract_text(page)
     assert "Next 7 days of 3 series, 2024-08-28 to 2024-09-03:" in text
-    heads = "series now by 2024-09-03 a day on average against the last 7 80 % of each day "
-    heads += "error against naive 80 % held backtest"
+    heads = "series now by 2024-09-03 a day on average against the last 7 "
+    heads += "80 % limits, lowest to highest error against naive 80 % held backtest"
     assert text.index(heads) < text.rindex("north", 0, text.index("7 steps of 3 series"))
     assert HOSTILE in text
     assert HOSTILE not in page
