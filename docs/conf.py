@@ -55,7 +55,7 @@ html_theme_options = {
     "footer_end": [],
 }
 html_context = {"default_mode": "auto"}
-html_sidebars = {"index": [], "search": []}
+html_sidebars = {"index": [], "search": [], "gallery/index": []}
 html_static_path = ["stylesheets"]
 html_css_files = ["site.css"]
 html_search_scorer = str(DOCS / "hooks" / "search_scorer.js")
