@@ -219,10 +219,10 @@ def _format_choices_and_default(option: Option) -> str:
 
 
 def _format_epilog(options: Sequence[Option]) -> str:
-    epilog = (
-        "In option names, - and _ are equivalent. --json is short for --json true; --json false "
-        "switches it off."
-    )
+    epilog = "In option names, - and _ are equivalent."
+    switch = next((option.flag for option in options if option.key == "json"), None)
+    if switch is not None:
+        epilog += f" {switch} is short for {switch} true; {switch} false switches it off."
     short = find_short_names(options)
     if not short:
         return epilog

@@ -73,7 +73,7 @@ def suggest_encodings(data: bytes) -> str:
         if words and all(map(_is_readable, words)):
             shown.append(f"--encoding {encoding} (which reads {words[0][:20]!r})")
     shown = shown[:MAX_SUGGESTIONS] or ["--encoding cp1252"]
-    return f"{' or '.join(shown)}, or another"
+    return f"{' or '.join(shown)}, or the name of another encoding"
 
 
 def _is_readable(word: str) -> bool:
