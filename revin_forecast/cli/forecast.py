@@ -84,7 +84,7 @@ def forecast(
         report: write a report to this file (.html): charts, a backtest, the choice of the model,
             the shift of levels, errors and data issues.
         plot: draw the forecast, of 50 series at most, to this image file (.png, .svg, .pdf, .jpg or
-            .webp), with kaleido and Chrome where both are installed, otherwise with matplotlib.
+            .webp); with kaleido and Chrome where both are installed, otherwise with matplotlib.
         json: print one JSON object instead of CSV and text.
         level: levels of prediction intervals in percent (80 95); each adds the columns NAME-lo-80
             and NAME-hi-80.

@@ -49,7 +49,7 @@ def predict(
         report: write a report to this file (.html): charts, the shift of levels and data issues.
             There is no backtest, because the model is not fitted again.
         plot: draw the forecast, of 50 series at most, to this image file (.png, .svg, .pdf, .jpg or
-            .webp), with kaleido and Chrome where both are installed, otherwise with matplotlib.
+            .webp); with kaleido and Chrome where both are installed, otherwise with matplotlib.
         level: levels of prediction intervals in percent (80 95); each adds the columns NAME-lo-80
             and NAME-hi-80.
         reading: how the newer rows are read.
