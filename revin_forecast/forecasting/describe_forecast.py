@@ -243,10 +243,12 @@ def _describe_tests(summary: ForecastSummary) -> list[str]:
     share = format_percent(100 * as_good / count) if count >= MIN_PERCENT_TESTS else f"{as_good}"
     series = _count_tested(len(tested), len(summary.series))
     use = "choose" if summary.tests_chose_model else "tune"
+    steps = summary.tested_steps or summary.horizon
+    reach = f" of up to {pluralize(steps, 'step')}" if steps < summary.horizon else ""
     return [
         f"as good as or better than repeating {_name_season(summary)} in {share} of "
-        f"{pluralize(count, 'test')}{series} on past rows, which also served to {use} the model"
-        f"{_describe_worst(tested)}"
+        f"{pluralize(count, 'test')}{reach}{series} on past rows, which also served to {use} the "
+        f"model{_describe_worst(tested)}"
     ]
 
 
@@ -290,11 +292,6 @@ def _shorten(name: str, limit: int = 40) -> str:
 
 
 def list_lines(text: ForecastText, table: Sequence[str] = ()) -> list[str]:
-    """Return a summary as lines; each but the first is indented.
-
-    Args:
-        text: the summary in words.
-        table: lines of its table.
-    """
+    """Return a summary and its table as lines; each but the first is indented."""
     answer = [*text.answer, *table, *text.remarks]
     return [answer[0], *(f"  {line}" for line in answer[1:])]

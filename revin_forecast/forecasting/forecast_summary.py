@@ -109,6 +109,8 @@ class ForecastSummary:
     """Sum over the rows that the forecast is compared with."""
     season: int = 1
     """Steps in a season; 1 without one."""
+    tested_steps: int | None = None
+    """Steps of the longest test; None if it is not known."""
 
 
 def predict_with_summary(
@@ -178,6 +180,7 @@ def summarize_forecast(
         total=sum(entry.total for entry in series) if can_add else None,
         past_total=sum(past_means) * horizon if len(past_means) == len(series) else None,
         season=season,
+        tested_steps=None if comparison is None else comparison.get("steps"),
     )
 
 

@@ -39,6 +39,7 @@ def merge_summaries(summaries: Mapping[str, ForecastSummary]) -> ForecastSummary
         past_steps=window[1] if window else 0,
         level=_find_common([part.level for part in parts]),
         naive_season=season,
+        tested_steps=min((part.tested_steps or part.horizon for part in parts), default=None),
         series=tuple(series),
         total=None,
         past_total=None,

@@ -26,12 +26,14 @@ class NaiveComparison:
     """Number of tests in which both errors are known."""
     as_good: Int[Tensor, " channels"]
     """Number of tests in which the model's mean absolute error was not larger."""
+    steps: int
+    """Steps of the longest test: near the end of a table a test sees only the first steps."""
 
     def summarize(self, targets: Sequence[int] | None) -> dict[str, Any]:
         """Return the numbers of the channels that are forecast as plain JSON values."""
         chosen = slice(None) if targets is None else list(targets)
         tests, as_good = self.tests[chosen].tolist(), self.as_good[chosen].tolist()
-        return {"season": self.season, "tests": tests, "as_good": as_good}
+        return {"season": self.season, "tests": tests, "as_good": as_good, "steps": self.steps}
 
 
 def compare_with_naive(
@@ -50,7 +52,7 @@ def compare_with_naive(
     >>> model = torch.tensor([1.0, 2.0, 3.0]).reshape(3, 1, 1)
     >>> comparison = compare_with_naive(model, {1: model.new_full((3, 1, 1), 2.0)}, season=7)
     >>> comparison.summarize(None)
-    {'season': 1, 'tests': [3], 'as_good': [2]}
+    {'season': 1, 'tests': [3], 'as_good': [2], 'steps': 1}
     """
     comparison = None
     for lag in dict.fromkeys((season, 1)):
@@ -79,7 +81,8 @@ def join_comparisons(parts: Sequence[NaiveComparison], order: Tensor) -> NaiveCo
         )[order]
         for name in ("tests", "as_good")
     )
-    return NaiveComparison(season, tests, as_good)
+    steps = max(part.steps for part in parts if part.season == season)
+    return NaiveComparison(season, tests, as_good, steps)
 
 
 def forecast_naively(
@@ -101,8 +104,11 @@ def forecast_naively(
     return past.gather(1, latest[:, steps])
 
 
-def _count_as_good(errors: Errors, naive_errors: Errors) -> tuple[Tensor, Tensor]:
-    """Return the number of tests, and of those in which the model was as good, by channel."""
+def _count_as_good(errors: Errors, naive_errors: Errors) -> tuple[Tensor, Tensor, int]:
+    """Return the number of tests and of those in which the model was as good, and their steps.
+
+    Both numbers are by channel.
+    """
     is_known = errors.isfinite() & naive_errors.isfinite()
     size, naive_size = (
         part.abs().where(is_known, 0).sum(1) / is_known.sum(1).clamp(min=1)
@@ -110,4 +116,5 @@ def _count_as_good(errors: Errors, naive_errors: Errors) -> tuple[Tensor, Tensor
     )
     is_test = is_known.any(1)
     is_as_good = is_test & (size <= naive_size * (1 + TOLERANCE) + TOLERANCE)
-    return is_test.sum(0), is_as_good.sum(0)
+    steps = is_known.any(2).any(0).nonzero()
+    return is_test.sum(0), is_as_good.sum(0), int(steps[-1]) + 1 if len(steps) else 0

@@ -129,6 +129,7 @@ def test_a_constant_needs_no_range_and_no_tests():
         (make_entry(), {"naive_season": 1}, "than repeating the last value in 79 % of 24 tests on"),
         (make_entry(), {"tests_chose_model": False}, "which also served to tune the model"),
         (make_entry(tests=3, as_good=2), {}, "in 2 of 3 tests on past rows"),
+        (make_entry(), {"tested_steps": 3}, "tests of up to 3 steps on past rows"),
         (make_entry(tests=0, as_good=0), {}, NO_TESTS),
         (make_entry(), {"naive_season": None}, "80 % between 3,900 and 4,700 for"),
         (make_entry(tests=0, is_intermittent=True), {}, "80 % between 3,900 and 4,700 for"),

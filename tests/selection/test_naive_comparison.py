@@ -26,24 +26,25 @@ def test_counts_tests_in_which_the_mean_error_is_not_larger():
     model = make_errors([1, 1], [3, 0], [1, 4], [UNKNOWN, 1], [UNKNOWN, UNKNOWN])
     naive = make_errors([1, 1 + 1e-9], [2, 2], [2, 2], [0, 2], [1, 1])
     found = compare_with_naive(model, {1: naive}, season=1)
-    assert found.summarize(None) == {"season": 1, "tests": [4], "as_good": [3]}
+    assert found.summarize(None) == {"season": 1, "tests": [4], "as_good": [3], "steps": 2}
 
 
 def test_without_a_seasonal_forecast_the_last_value_is_the_standard():
     model, nothing = make_errors([1.0]), make_errors([UNKNOWN])
     found = compare_with_naive(model, {7: nothing, 1: 2 * model}, season=7)
-    assert found.summarize([0]) == {"season": 1, "tests": [1], "as_good": [1]}
+    assert found.summarize([0]) == {"season": 1, "tests": [1], "as_good": [1], "steps": 1}
     found = compare_with_naive(model, {7: 0.5 * model, 1: 2 * model}, season=7)
-    assert found.summarize(None) == {"season": 7, "tests": [1], "as_good": [0]}
+    assert found.summarize(None) == {"season": 7, "tests": [1], "as_good": [0], "steps": 1}
 
 
 def test_parts_with_another_season_do_not_count():
     parts = [
-        NaiveComparison(7, torch.tensor([5, 6]), torch.tensor([1, 2])),
-        NaiveComparison(1, torch.tensor([3]), torch.tensor([3])),
+        NaiveComparison(7, torch.tensor([5, 6]), torch.tensor([1, 2]), 4),
+        NaiveComparison(1, torch.tensor([3]), torch.tensor([3]), 9),
     ]
     joined = join_comparisons(parts, torch.tensor([2, 0, 1]))
-    assert joined.summarize(None) == {"season": 7, "tests": [0, 5, 6], "as_good": [0, 1, 2]}
+    expected = {"season": 7, "tests": [0, 5, 6], "as_good": [0, 1, 2], "steps": 4}
+    assert joined.summarize(None) == expected
 
 
 def test_naive_forecast_is_that_of_the_backbone_and_fills_gaps():
@@ -70,3 +71,10 @@ def test_every_fit_compares_its_tests(rows, options):
     assert found["season"] == 7
     assert found["tests"] == [windows, windows]
     assert all(0.7 * windows < count <= windows for count in found["as_good"])
+    assert found["steps"] == 7
+
+
+def test_steps_that_no_test_reached_are_counted_out():
+    model = make_errors([1, UNKNOWN, UNKNOWN], [1, 2, UNKNOWN])
+    found = compare_with_naive(model, {1: make_errors([1, 1, 1], [1, 1, 1])}, season=1)
+    assert found.steps == 2
