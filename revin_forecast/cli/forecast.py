@@ -168,7 +168,7 @@ def forecast(
                 task_engine,
             )
             lines += written
-            if trust is not None:
+            if report is not None:
                 from revin_forecast.evaluation.describe_trust import describe_trust
 
                 # Before the description of the fit: its quality matters more than its making.

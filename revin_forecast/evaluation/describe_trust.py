@@ -27,15 +27,22 @@ MAX_NAMED_SERIES = 3
 """Most series that a sentence names: the worst."""
 MAX_DECIMALS = 4
 """Most decimals of a percentage."""
+NOT_TESTED = "the accuracy of this forecast is unknown: there was no backtest"
+"""Reason for the lack of a judgement."""
 MAX_NAME_CHARACTERS = 28
 """Longer names of series are cut."""
 
 
-def describe_trust(trust: Trust) -> str:
+def describe_trust(trust: Trust | None) -> str:
     """Return the judgement with its reasons as one sentence, the worst first.
 
     It begins with the name of the judgement, as in "mixed: realinv is worse than ...".
+
+    Args:
+        trust: the judgement; None: no backtest was possible.
     """
+    if trust is None:
+        return f"not tested: {NOT_TESTED}"
     faults = [*_describe_faults(trust)]
     if trust.state == "unknown":
         # A success in a few forecasts is not a reason to trust them, so their number comes first.

@@ -50,3 +50,15 @@ def test_unwritable_paths_are_rejected_first(arguments, message, tmp_path, monke
     make_table(("a",)).to_csv("a.csv", index=False)
     assert main(["forecast", "a.csv", "--horizon", "3", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_report_without_a_backtest_says_so_in_the_text(tmp_path, capsys):
+    rows = [f"2024-{month:02},{month + month % 3}" for month in range(1, 11)]
+    path = tmp_path / "short.csv"
+    path.write_text("\n".join(["month,sold", *rows]))
+    words = ["forecast", str(path), "--horizon", "12", "--model", "pretrained"]
+    outputs = ["--report", str(tmp_path / "page.html"), "--out", str(tmp_path / "out.csv")]
+    assert main([*words, *outputs]) == 0
+    shown = capsys.readouterr().out
+    assert "trust: not tested: the accuracy of this forecast is unknown" in shown
+    assert "Not tested" in (tmp_path / "page.html").read_text()

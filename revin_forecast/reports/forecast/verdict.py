@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 
 from revin_forecast.evaluation import BacktestResult
-from revin_forecast.evaluation.describe_trust import STATE_NAMES, describe_trust, list_remarks
+from revin_forecast.evaluation.describe_trust import (
+    NOT_TESTED,
+    STATE_NAMES,
+    describe_trust,
+    list_remarks,
+)
 from revin_forecast.evaluation.trust import State
 from revin_forecast.reports.forecast.content import ReportContent
 
@@ -32,8 +37,7 @@ def judge_forecast(content: ReportContent) -> Judgement:
     warnings = warnings if flawed else []
     trust = content.trust
     if trust is None:
-        reason = "the accuracy of this forecast is unknown: there was no backtest"
-        return Judgement("unknown", "not tested", reason, [str(content.backtest)], warnings)
+        return Judgement("unknown", "not tested", NOT_TESTED, [str(content.backtest)], warnings)
     state: State = "mixed" if flawed and trust.state == "good" else trust.state
     sentence = describe_trust(trust).partition(": ")[2]
     remarks = [*list_remarks(trust), *_describe_levels(content)]
