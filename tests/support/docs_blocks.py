@@ -21,7 +21,7 @@ from revin_forecast.cli.main import main
 from tests.support.warm_programs import Program, run_program
 
 BLOCK = re.compile(
-    r"(?:<!-- (?P<comment>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<language>\w*)\n"
+    r"(?:<!-- (?P<comment>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<language>\w*|\{\w+\})\n"
     r"(?P<body>.*?)^ *```$",
     re.S | re.M,
 )
@@ -52,6 +52,8 @@ def parse_blocks(page: str) -> list[Block]:
     """Return the blocks of a page, dedented."""
     blocks = []
     for match in BLOCK.finditer(page):
+        if match["language"].startswith("{"):  # a directive of the site, such as {toctree}
+            continue
         indent = len(match["indent"])
         body = "".join(line[indent:] for line in match["body"].splitlines(keepends=True))
         line = page.count("\n", 0, match.start("body"))
