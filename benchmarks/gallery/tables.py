@@ -82,8 +82,9 @@ TABLES = (
         "month",
         "Eurostat: turnover of manufacturers of electrical equipment in the EU, an index",
         STATSMODELS.format(text="This is public domain."),
-        "Trend and season are forecast better than by last year's values. The financial crisis "
-        "is among the past errors, and the intervals are too wide for the calm years after it.",
+        "Trend and season are forecast a little better than by last year's values, but four "
+        "independent tests do not prove it. The financial crisis is among the past errors, and the "
+        "intervals are too wide for the calm years after it.",
     ),
     GalleryTable(
         "iowa_electricity",
@@ -109,7 +110,7 @@ TABLES = (
         "Keeling and Whorf (2004), CDIAC: weekly CO2 in the air, with gaps",
         STATSMODELS.format(text="This is public domain."),
         "Trend and season are so regular that the error is a third of that of repeating last "
-        "year. The 59 gaps stay gaps.",
+        "year. Only rows with a value are counted here; the 59 gaps stay gaps.",
     ),
     GalleryTable(
         "stocks",
