@@ -267,12 +267,9 @@ class FittedModel:
     def _restrict(
         self, forecast: Future, level: float | None = None, point: Tensor | None = None
     ) -> Future:
-        """Return a standardized forecast within the range of values.
+        """Return a standardized forecast (batch, horizon, targets) within the range of values.
 
-        Args:
-            forecast: (batch, horizon, targets).
-            level: quantile level; None: the point forecast.
-            point: (batch, horizon, targets) point forecast of a quantile.
+        `level` and `point` are those of `ValueRange.restrict`.
         """
         if self.value_range is None:
             return forecast
@@ -280,6 +277,8 @@ class FittedModel:
         values = scale.inverse_transform(forecast.numpy())  # float32, maybe 5e-8 in place of 0
         centre = None if point is None else scale.inverse_transform(point.numpy())
         snapped = self.value_range.snap(values, scale.scale, self.fine_scale[self.targets])
+        # The mean itself has no rounding: a constant series of 1e-9 has the scale 1, and is not 0.
+        snapped = np.where(forecast.numpy() == 0, values, snapped)
         restricted = self.value_range.restrict(snapped, level, centre)
         # Standardized as the truth is, so that equal values stay equal. Others keep their digits.
         standardized = torch.from_numpy(scale.transform(restricted)).to(forecast.dtype)
